@@ -1,0 +1,1 @@
+"""edasim, the flight simulator for event-driven architecture."""

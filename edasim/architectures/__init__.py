@@ -1,0 +1,1 @@
+"""How one workload is wired in each architecture."""

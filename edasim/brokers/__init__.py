@@ -1,0 +1,1 @@
+"""The message brokers, by their own names, options and defaults."""

@@ -1,0 +1,1 @@
+"""Apache Kafka: partitioned log, groups, producers and consumers."""

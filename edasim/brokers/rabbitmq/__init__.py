@@ -1,0 +1,1 @@
+"""RabbitMQ: exchanges, queues, channels and dead letters."""

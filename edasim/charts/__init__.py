@@ -1,0 +1,1 @@
+"""Charts of runs and comparisons, with Matplotlib."""

@@ -1,0 +1,1 @@
+"""The ground floor: time, randomness, quantities, messages and the journal of facts."""

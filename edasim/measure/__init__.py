@@ -1,0 +1,1 @@
+"""Numbers as pure functions of a run's journal."""

@@ -1,0 +1,1 @@
+"""Pictures of who talks to whom, with NetworkX and Matplotlib."""

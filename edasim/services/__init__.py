@@ -1,0 +1,1 @@
+"""Business capabilities, their workers, and how work fails and is tried again."""

@@ -1,0 +1,1 @@
+"""Many runs: comparisons and the statistics that make them hold."""

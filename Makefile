@@ -1,0 +1,61 @@
+# The jobs of the project. `make` alone lists them; each makes .venv and installs what it needs first.
+
+PYTHON ?= python3
+RUN := .venv/bin/python
+NOTEBOOKS := $(wildcard notebooks/*.ipynb)
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test check bench lab validate
+
+help: ## List these jobs.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
+
+demo: .venv/.ready-to-run ## Put the payment outage through all four architectures: table, verdict, charts in out/demo.
+	@$(RUN) -m edasim demo
+
+test: .venv/.ready-to-work ## Run all tests on two cores.
+	@$(RUN) -m pytest -n 2
+
+check: .venv/.ready-to-work ## Look for mistakes without running anything: ruff, mypy, codespell, notebooks without outputs.
+	$(RUN) -m ruff check .
+	$(RUN) -m mypy
+	$(RUN) -m codespell_lib
+	$(if $(NOTEBOOKS),$(RUN) -m nbstripout --verify $(NOTEBOOKS),@echo "There are no notebooks to look at.")
+
+bench: .venv/.ready-to-work ## Measure the speed beside two plain models, and how time and memory grow.
+	@$(RUN) benchmarks/bench.py
+
+lab: .venv/.ready-to-work ## Open the notebooks in JupyterLab.
+	@$(RUN) -m jupyter lab notebooks
+
+validate: .venv/.ready-to-work ## Compare the simulator with queueing theory at full size.
+	@$(RUN) -m edasim validate
+
+# A .venv that cannot run pip is made anew, so that an interrupted first call does no harm.
+define make_venv
+@$(RUN) -m pip --version > /dev/null 2>&1 || { \
+	command -v $(PYTHON) > /dev/null || { \
+		echo "edasim needs Python 3.11 or newer, and there is no $(PYTHON) here: install one, or name yours, as in make demo PYTHON=/path/to/python3.12."; exit 1; }; \
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "edasim needs Python 3.11 or newer, and $(PYTHON) is older: name a newer one, as in make demo PYTHON=python3.12."; exit 1; }; \
+	$(PYTHON) -c 'import venv, ensurepip' 2> /dev/null || { \
+		echo "$(PYTHON) has no venv module: install it (on Debian and Ubuntu: sudo apt-get install python3-venv) and try again."; exit 1; }; \
+	echo "Making .venv"; $(PYTHON) -m venv --clear .venv; }
+endef
+
+define install
+@echo "Installing into .venv (this takes a minute or two, once)"
+@$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable "$(1)"
+@touch $@
+endef
+
+.venv/.ready-to-run: pyproject.toml constraints.txt
+	$(make_venv)
+	$(call install,.)
+
+.venv/.ready-to-work: pyproject.toml constraints.txt
+	$(make_venv)
+	$(call install,.[dev$(comma)lab])
+
+comma := ,

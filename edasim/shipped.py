@@ -1,0 +1,32 @@
+"""Where the scenarios that come with edasim are found: beside its code when installed, at the root of a clone."""
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def scenarios_folder() -> Path:
+    """The folder of the shipped scenarios.
+
+    Raises FileNotFoundError if this copy of edasim has none.
+    """
+    for folder in (_PACKAGE / "scenarios", _PACKAGE.parent / "scenarios"):
+        if folder.is_dir():
+            return folder
+    raise FileNotFoundError("This copy of edasim came without its scenarios folder: install it again.")
+
+
+def scenario_names() -> tuple[str, ...]:
+    """The names of the shipped scenarios in alphabetical order, such as `payment-outage`."""
+    return tuple(sorted(file.stem for file in scenarios_folder().glob("*.yml")))
+
+
+def scenario_file(name: str) -> Path:
+    """The file of a shipped scenario, named with or without `.yml`.
+
+    Raises FileNotFoundError with a sentence that lists the names that there are.
+    """
+    file = scenarios_folder() / f"{name.removesuffix('.yml')}.yml"
+    if not file.is_file():
+        raise FileNotFoundError(f"There is no shipped scenario {name!r}; there are {', '.join(scenario_names())}.")
+    return file

@@ -1,4 +1,4 @@
-"""Where the scenarios that come with edasim are found: beside its code when installed, at the root of a clone."""
+"""Where the shipped scenarios are found: beside the installed code, or at the root of a clone."""
 
 from pathlib import Path
 
@@ -28,5 +28,6 @@ def scenario_file(name: str) -> Path:
     """
     file = scenarios_folder() / f"{name.removesuffix('.yml')}.yml"
     if not file.is_file():
-        raise FileNotFoundError(f"There is no shipped scenario {name!r}; there are {', '.join(scenario_names())}.")
+        known = ", ".join(scenario_names())
+        raise FileNotFoundError(f"There is no shipped scenario {name!r}; there are {known}.")
     return file

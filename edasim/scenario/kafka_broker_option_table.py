@@ -1,0 +1,164 @@
+"""The options of a Kafka topic and of a Kafka broker, release by release.
+
+Source: apache/kafka, TopicConfig.java, LogConfig.java and the server's *Config(s).java of 3.9 and 4.x. What
+changed in 4.0 is in KIP-1030 (message.timestamp.after.max.ms, the least segment.bytes) and KIP-724 (formats).
+`partitions` and `replication.factor` are arguments of a topic's creation, not configurations.
+"""
+
+from __future__ import annotations
+
+from edasim.scenario.broker_option import LONG_MAX, BrokerOption, ignored, table
+
+_RETENTION = "nothing is deleted within a run"
+_COMPACTION = "compaction is not modelled yet"
+_DISK = "files on disk are not modelled"
+_TIERED = "tiered storage is not modelled"
+_FORMAT = "the message format is not modelled"
+_LEADERS = "leaders move only when a broker fails"
+_THREADS = "the broker's threads are not modelled"
+_TRANSACTIONS = "transactions are not modelled yet"
+_CONSUMER_PROTOCOL = "groups rebalance by the classic protocol"
+_SHARE = "share groups are not modelled yet"
+_OFFSETS = "committed offsets are kept for the whole run"
+_TOPIC = "set the topic's own option instead"
+_WEEK_MS = 604_800_000
+_DAY_MS = 86_400_000
+
+TOPIC = table(
+    BrokerOption("partitions", "int", 1, "modelled", "of each topic", low=1, high=10_000),
+    BrokerOption("replication.factor", "int", 1, "modelled", "brokers that hold each partition", low=1,
+                 high=32_767),
+    BrokerOption("min.insync.replicas", "int", 1, "modelled", "with fewer in sync, acks=all is refused",
+                 low=1),
+    BrokerOption("unclean.leader.election.enable", "bool", False, "ignored",
+                 "only replicas in sync become leaders"),
+    BrokerOption("retention.ms", "duration_ms", _WEEK_MS, "ignored", _RETENTION, low=-1, high=LONG_MAX),
+    BrokerOption("retention.bytes", "bytes", -1, "ignored", _RETENTION, high=LONG_MAX),
+    BrokerOption("segment.ms", "duration_ms", _WEEK_MS, "ignored", _RETENTION, low=1, high=LONG_MAX),
+    BrokerOption("segment.bytes", "bytes", 1_073_741_824, "ignored", _RETENTION, low={"3.9": 14,
+                 "4.0": 1_048_576}),
+    BrokerOption("segment.jitter.ms", "duration_ms", 0, "ignored", _RETENTION, low=0, high=LONG_MAX),
+    BrokerOption("segment.index.bytes", "bytes", 10_485_760, "ignored", _DISK, low=4),
+    BrokerOption("cleanup.policy", "list", ("delete",), "ignored", _COMPACTION, allowed=("delete",
+                 "compact")),
+    BrokerOption("min.cleanable.dirty.ratio", "float", 0.5, "ignored", _COMPACTION, low=0, high=1),
+    BrokerOption("delete.retention.ms", "duration_ms", _DAY_MS, "ignored", _COMPACTION, low=0, high=LONG_MAX),
+    BrokerOption("min.compaction.lag.ms", "duration_ms", 0, "ignored", _COMPACTION, low=0, high=LONG_MAX),
+    BrokerOption("max.compaction.lag.ms", "duration_ms", LONG_MAX, "ignored", _COMPACTION, low=1,
+                 high=LONG_MAX),
+    BrokerOption("max.message.bytes", "bytes", 1_048_588, "ignored", "a message may be of any size", low=0),
+    BrokerOption("compression.type", "enum", "producer", "ignored", "messages keep their size",
+                 allowed=("uncompressed", "zstd", "lz4", "snappy", "gzip", "producer")),
+    *ignored("messages keep their size", "int", {
+        "compression.gzip.level": -1, "compression.lz4.level": 9, "compression.zstd.level": 3}),
+    BrokerOption("message.timestamp.type", "enum", "CreateTime", "ignored",
+                 "a message has the time of its creation",
+                 allowed=("CreateTime", "LogAppendTime")),
+    BrokerOption("message.timestamp.before.max.ms", "duration_ms", LONG_MAX, "ignored", "clocks agree",
+                 low=0, high=LONG_MAX),
+    BrokerOption("message.timestamp.after.max.ms", "duration_ms", {"3.9": LONG_MAX, "4.0": 3_600_000},
+                 "ignored",
+                 "clocks agree", low=0, high=LONG_MAX),
+    BrokerOption("message.timestamp.difference.max.ms", "duration_ms", LONG_MAX, "ignored", "clocks agree",
+                 low=0, high=LONG_MAX, until="4.0"),
+    BrokerOption("message.format.version", "str", "3.0-IV1", "ignored", _FORMAT, until="4.0"),
+    BrokerOption("message.downconversion.enable", "bool", True, "ignored", _FORMAT, until="4.0"),
+    BrokerOption("flush.messages", "int", LONG_MAX, "ignored", _DISK, low=1, high=LONG_MAX),
+    BrokerOption("flush.ms", "duration_ms", LONG_MAX, "ignored", _DISK, low=0, high=LONG_MAX),
+    BrokerOption("file.delete.delay.ms", "duration_ms", 60_000, "ignored", _DISK, low=0, high=LONG_MAX),
+    BrokerOption("index.interval.bytes", "bytes", 4_096, "ignored", _DISK, low=0),
+    BrokerOption("preallocate", "bool", False, "ignored", _DISK),
+    *ignored("replication has no throttle", "list", {
+        "leader.replication.throttled.replicas": (), "follower.replication.throttled.replicas": ()}),
+    *ignored(_TIERED, "bool", {"remote.storage.enable": False, "remote.log.copy.disable": False,
+                               "remote.log.delete.on.disable": False}),
+    *ignored(_TIERED, "duration_ms", {"local.retention.ms": -2}, low=-2, high=LONG_MAX),
+    *ignored(_TIERED, "bytes", {"local.retention.bytes": -2}, low=-2, high=LONG_MAX),
+)
+
+BROKER = table(
+    *ignored("the ISR follows the brokers' lives", "duration_ms", {"replica.lag.time.max.ms": 30_000},
+             high=LONG_MAX),
+    *ignored("a dead broker is noticed by the fault's own time", "duration_ms", {
+        "broker.session.timeout.ms": 9_000, "broker.heartbeat.interval.ms": 2_000}),
+    *ignored("a new group is stable at the start", "duration_ms",
+             {"group.initial.rebalance.delay.ms": 3_000}),
+    *ignored("bounds of the consumer's session.timeout.ms", "duration_ms", {
+        "group.min.session.timeout.ms": 6_000, "group.max.session.timeout.ms": 1_800_000}),
+    *ignored("a group may be of any size", "int", {"group.max.size": 2_147_483_647}, low=1),
+    *ignored(_TOPIC, "int", {"num.partitions": 1, "default.replication.factor": 1, "min.insync.replicas": 1},
+             low=1),
+    *ignored(_TOPIC, "bool", {"auto.create.topics.enable": True, "delete.topic.enable": True}),
+    *ignored("only replicas in sync become leaders", "bool", {"unclean.leader.election.enable": False}),
+    *ignored("only replicas in sync become leaders", "bool", {"eligible.leader.replicas.enable": False},
+             until="4.0"),
+    BrokerOption("eligible.leader.replicas.version", "int", {"4.0": 0, "4.3": 1}, "ignored",
+                 "only replicas in sync become leaders", low=0, high=1, since="4.0"),
+    *ignored(_LEADERS, "bool", {"auto.leader.rebalance.enable": True, "controlled.shutdown.enable": True}),
+    *ignored(_LEADERS, "int", {"leader.imbalance.per.broker.percentage": 10,
+                               "leader.imbalance.check.interval.seconds": 300}),
+    *ignored(_RETENTION, "duration_ms", {"log.retention.check.interval.ms": 300_000}, low=1, high=LONG_MAX),
+    *ignored(_RETENTION, "duration_ms", {"log.retention.ms": None, "log.roll.ms": None}, low=-1,
+             high=LONG_MAX),
+    *ignored(_RETENTION, "int", {"log.retention.minutes": None, "log.retention.hours": 168,
+             "log.roll.hours": 168}),
+    *ignored(_RETENTION, "bytes", {"log.retention.bytes": -1}, high=LONG_MAX),
+    *ignored(_RETENTION, "bytes", {"log.segment.bytes": 1_073_741_824}, low={"3.9": 14, "4.0": 1_048_576}),
+    *ignored(_COMPACTION, "list", {"log.cleanup.policy": ("delete",)}, allowed=("delete", "compact")),
+    *ignored(_COMPACTION, "bool", {"log.cleaner.enable": True}),
+    *ignored(_COMPACTION, "int", {"log.cleaner.threads": 1}, low=0),
+    *ignored(_COMPACTION, "float", {"log.cleaner.min.cleanable.ratio": 0.5}, low=0, high=1),
+    *ignored(_COMPACTION, "duration_ms", {
+        "log.cleaner.backoff.ms": 15_000, "log.cleaner.delete.retention.ms": _DAY_MS,
+        "log.cleaner.min.compaction.lag.ms": 0, "log.cleaner.max.compaction.lag.ms": LONG_MAX}, low=0,
+        high=LONG_MAX),
+    *ignored(_DISK, "duration_ms", {
+        "log.flush.interval.ms": None, "log.flush.scheduler.interval.ms": LONG_MAX,
+        "replica.high.watermark.checkpoint.interval.ms": 5_000}, high=LONG_MAX),
+    *ignored(_DISK, "int", {"log.flush.interval.messages": LONG_MAX}, low=1, high=LONG_MAX),
+    *ignored(_DISK, "str", {"log.dir": "/tmp/kafka-logs", "log.dirs": None}),
+    *ignored("clocks agree", "enum", {"log.message.timestamp.type": "CreateTime"},
+             allowed=("CreateTime", "LogAppendTime")),
+    *ignored("a message may be of any size", "bytes", {"message.max.bytes": 1_048_588,
+                                                       "fetch.max.bytes": 57_671_680}, low=0),
+    *ignored("messages keep their size", "str", {"compression.type": "producer"}),
+    *ignored("a follower copies after one hop", "duration_ms", {
+        "replica.fetch.wait.max.ms": 500, "replica.fetch.backoff.ms": 1_000,
+        "replica.socket.timeout.ms": 30_000}),
+    *ignored("a follower copies after one hop", "bytes", {
+        "replica.fetch.min.bytes": 1, "replica.fetch.max.bytes": 1_048_576,
+        "replica.fetch.response.max.bytes": 10_485_760}, low=0),
+    *ignored(_THREADS, "int", {
+        "num.network.threads": 3, "num.io.threads": 8, "num.replica.fetchers": 1, "background.threads": 10,
+        "num.recovery.threads.per.data.dir": {"3.9": 1, "4.0": 2}, "queued.max.requests": 500}, low=1),
+    *ignored(_OFFSETS, "int", {"offsets.retention.minutes": 10_080, "offsets.topic.num.partitions": 50,
+                               "offsets.topic.replication.factor": 3}, low=1),
+    *ignored(_OFFSETS, "duration_ms", {"offsets.retention.check.interval.ms": 600_000,
+                                       "offsets.commit.timeout.ms": 5_000}, low=1, high=LONG_MAX),
+    *ignored(_TRANSACTIONS, "duration_ms", {
+        "transaction.max.timeout.ms": 900_000, "transactional.id.expiration.ms": _WEEK_MS,
+        "transaction.abort.timed.out.transaction.cleanup.interval.ms": 10_000,
+        "producer.id.expiration.ms": _DAY_MS}, low=1),
+    *ignored(_TRANSACTIONS, "int", {
+        "transaction.state.log.num.partitions": 50, "transaction.state.log.replication.factor": 3,
+        "transaction.state.log.min.isr": 2}, low=1),
+    *ignored(_CONSUMER_PROTOCOL, "duration_ms", {
+        "group.consumer.session.timeout.ms": 45_000, "group.consumer.min.session.timeout.ms": 45_000,
+        "group.consumer.max.session.timeout.ms": 60_000, "group.consumer.heartbeat.interval.ms": 5_000,
+        "group.consumer.min.heartbeat.interval.ms": 5_000,
+        "group.consumer.max.heartbeat.interval.ms": 15_000}, low=1),
+    *ignored(_CONSUMER_PROTOCOL, "list", {"group.consumer.assignors": ("uniform", "range"),
+                                          "group.coordinator.rebalance.protocols": ("classic", "consumer")}),
+    *ignored(_SHARE, "duration_ms", {"group.share.record.lock.duration.ms": 30_000,
+                                     "group.share.session.timeout.ms": 45_000}, low=1),
+    *ignored(_SHARE, "int", {"group.share.delivery.count.limit": 5}, low=2, high=10),
+    *ignored("the nodes are named by edasim", "int", {"node.id": None, "broker.id": -1}),
+    *ignored("the nodes are named by edasim", "str", {
+        "broker.rack": None, "listeners": "PLAINTEXT://:9092", "advertised.listeners": None,
+        "process.roles": "", "controller.quorum.voters": "", "inter.broker.listener.name": None}),
+    *ignored("security is not modelled", "str", {
+        "authorizer.class.name": "", "security.inter.broker.protocol": "PLAINTEXT",
+        "listener.security.protocol.map": None, "sasl.enabled.mechanisms": "GSSAPI"}),
+    *ignored("connections are not modelled", "int", {"max.connections": 2_147_483_647,
+                                                     "max.connections.per.ip": 2_147_483_647}, low=0),
+)

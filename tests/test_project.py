@@ -27,8 +27,8 @@ ROOMS = (
 ENGINE_ROOMS = {"edasim", *ROOMS[: ROOMS.index("study") + 1]}
 HEAVY_LIBRARIES = {"matplotlib", "networkx", "ipywidgets", "pandas", "scipy"}
 
-# A result is asked for its chart or data frame (`both.chart()`, `run.frame()`). Such a method opens a room above
-# its own, or a library that its room does without, when it is called and not before.
+# A result is asked for its chart or data frame (`both.chart()`, `run.frame()`). Such a method opens a room
+# above its own, or a library that its room does without, when it is called and not before.
 # {"edasim/study/comparison.py": {"charts"}}
 OPENED_WHEN_CALLED: dict[str, set[str]] = {}
 

@@ -1,4 +1,4 @@
-"""Run the README's Python example and write what it prints under it: `.venv/bin/python docs/fill_readme.py`."""
+"""Run the README's Python example and write what it prints under it: `python docs/fill_readme.py`."""
 
 import re
 import subprocess

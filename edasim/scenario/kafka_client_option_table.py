@@ -21,7 +21,8 @@ _SECRETS = (
     "ssl.enabled.protocols", "ssl.endpoint.identification.algorithm", "ssl.engine.factory.class",
     "ssl.keymanager.algorithm", "ssl.trustmanager.algorithm", "ssl.secure.random.implementation",
     "sasl.mechanism", "sasl.jaas.config", "sasl.client.callback.handler.class",
-    "sasl.login.callback.handler.class", "sasl.login.class", "sasl.kerberos.service.name", "sasl.oauthbearer.token.endpoint.url",
+    "sasl.login.callback.handler.class", "sasl.login.class", "sasl.kerberos.service.name",
+    "sasl.oauthbearer.token.endpoint.url",
     "sasl.oauthbearer.scope.claim.name", "sasl.oauthbearer.sub.claim.name", "security.providers",
 )
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from random import Random
+from typing import TypeVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edasim.brokers.kafka.assignors import Assignment, TopicPartition, assign, cooperative_rounds
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 
 STRATEGIES = ("range", "roundrobin", "sticky", "cooperative-sticky")
 STICKY = ("sticky", "cooperative-sticky")
@@ -267,9 +272,9 @@ def test_the_order_of_the_arguments_is_of_no_consequence(
     counts: dict[str, int],
     subscriptions: dict[str, set[str]],
     owner: dict[TopicPartition, str],
-    random,
+    random: Random,
 ) -> None:
-    def shuffled(table):
+    def shuffled(table: Mapping[Key, Value]) -> dict[Key, Value]:
         items = list(table.items())
         random.shuffle(items)
         return dict(items)

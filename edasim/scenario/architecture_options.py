@@ -1,0 +1,103 @@
+"""How the same business is built in each architecture: the choices that a scenario may make."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from pydantic import PlainSerializer, PlainValidator, model_validator
+
+from edasim.core.quantity import count, positive_duration_ns, show_duration
+from edasim.scenario.fields import (
+    Boolean,
+    FrozenMapping,
+    Named,
+    Part,
+    Settings,
+    choice,
+    optional_whole,
+    or_word,
+    show_or_word,
+    whole,
+)
+
+ARCHITECTURES: Final = ("monolith", "rpc", "kafka", "rabbitmq")
+OptionalTimeout = Annotated[
+    int | None, PlainValidator(or_word("none", positive_duration_ns)), show_or_word("none", show_duration)
+]
+
+
+def _prefetch(value: object) -> int | None:
+    """0 is RabbitMQ's own word for unlimited."""
+    if value == "unlimited":
+        return None
+    return count(value, 0, 65_535) or None
+
+
+class MonolithOptions(Part):
+    """One process. `threads` None is the sum of all services' workers; `cancels` stops work whose caller has gone."""
+
+    threads: Annotated[int | None, optional_whole(1, 100_000)] = None
+    cancels: Boolean = False
+
+
+class RpcOptions(Part):
+    """A gateway that calls the services. `timeout` is for each call (nanoseconds; None: only the client's)."""
+
+    calls: Annotated[str, choice("sequential", "parallel")] = "sequential"
+    open_requests: Annotated[int, whole(1, 1_000_000)] = 200
+    timeout: OptionalTimeout = None
+    cancels: Boolean = False
+
+
+class KafkaOptions(Part):
+    """Kafka by its real option names in four sections; `commit` says when offsets are committed, `key` whether keys are sent."""
+
+    version: Annotated[str, choice("3.9", "4.0", "4.3")] = "4.3"
+    topic: Settings = FrozenMapping()
+    producer: Settings = FrozenMapping()
+    consumer: Settings = FrozenMapping()
+    broker: Settings = FrozenMapping()
+    commit: Annotated[str, choice("auto", "record", "poll", "before")] = "auto"
+    key: Boolean = True
+
+
+class RabbitOptions(Part):
+    """RabbitMQ: the exchange's type, the x-arguments of all queues and of single ones, and how clients behave.
+
+    `prefetch` None is unlimited, which a file writes 0 or unlimited.
+    """
+
+    version: Annotated[str, choice("3.10", "3.13", "4.0", "4.3")] = "4.3"
+    exchange: Annotated[str, choice("topic", "direct", "fanout", "headers")] = "topic"
+    queue: Settings = FrozenMapping()
+    queues: Named[Settings] = FrozenMapping()
+    prefetch: Annotated[
+        int | None, PlainValidator(_prefetch), PlainSerializer(lambda prefetch: "unlimited" if prefetch is None else prefetch)
+    ] = 20
+    confirms: Boolean = True
+    persistent: Boolean = True
+    auto_ack: Boolean = False
+
+
+class Architectures(Part):
+    """Those that are compared; None is one that the file does not list."""
+
+    monolith: MonolithOptions | None = None
+    rpc: RpcOptions | None = None
+    kafka: KafkaOptions | None = None
+    rabbitmq: RabbitOptions | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _listed_empty_is_default(cls, data: Any) -> Any:
+        """A listed architecture without options (`kafka:`) has the defaults; no list at all has all four."""
+        if data is None:
+            return {architecture: {} for architecture in ARCHITECTURES}
+        if isinstance(data, dict):
+            return {key: {} if options is None else options for key, options in data.items()}
+        return data
+
+    @property
+    def listed(self) -> tuple[str, ...]:
+        """The names of those that are compared, in the order of the comparison."""
+        return tuple(architecture for architecture in ARCHITECTURES if getattr(self, architecture) is not None)

@@ -1,0 +1,178 @@
+"""The scenario: an immutable value that says what exists, what happens to it, and for how long.
+
+Durations are whole nanoseconds, rates orders per second, shares 0 to 1. Files write all of these as texts; see `reading`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import Field, PlainSerializer, PlainValidator, model_serializer, model_validator
+
+from edasim.core.keys import Keys
+from edasim.core.quantity import SECOND_NS, QuantityError, show_share, shown
+from edasim.core.quantity import share as read_share
+from edasim.scenario.architecture_options import Architectures
+from edasim.scenario.fault import Fault
+from edasim.scenario.fields import (
+    Boolean,
+    ByPath,
+    Duration,
+    FrozenMapping,
+    KeySpread,
+    Name,
+    Named,
+    Names,
+    OptionalPositiveDuration,
+    Part,
+    Placing,
+    Random,
+    Share,
+    Size,
+    name,
+    optional_whole,
+    text,
+    whole,
+)
+from edasim.scenario.retry_policy import Client, Retry
+from edasim.scenario.wire import Wire
+
+_RANGE = re.compile(r"(\S.*?) ?\.\. ?(\S.*)")
+
+
+class Producer(Part):
+    """Who places orders: each is a message of the event type `publishes`, of `size` bytes, with a key such as `customer-17`."""
+
+    publishes: Name = Field(description="the event that it publishes, such as OrderPlaced")
+    arrivals: Placing = Field(description="when orders are placed, such as poisson 40/s")
+    key: Name = "order"
+    keys: KeySpread = Keys()
+    size: Size = 1000
+
+
+class Publication(Part):
+    """An event that a service publishes when it has handled a message, and for which share of them."""
+
+    event: str
+    share: float = 1.0
+
+
+def read_publications(value: object) -> tuple[Publication, ...]:
+    """`PaymentCaptured`, a list of which each is published, or shares of which one is: `{A: 95%, B: 5%}`."""
+    if value is None:
+        return ()
+    if isinstance(value, dict):
+        parts = [Publication(event=name(event), share=read_share(part)) for event, part in value.items()]
+        if sum(part.share for part in parts) > 1 + 1e-9:
+            total = show_share(round(sum(part.share for part in parts), 9))
+            raise QuantityError(f"the shares add to {total}: one event or none is published, so at most 100% is allowed")
+        return tuple(parts)
+    events = [name(event) for event in value] if isinstance(value, (list, tuple)) else [name(value)]
+    if len(set(events)) < len(events):
+        raise QuantityError("an event is listed twice: list each once")
+    return tuple(Publication(event=event) for event in events)
+
+
+def _show_publications(publications: tuple[Publication, ...]) -> Any:
+    if any(publication.share < 1.0 for publication in publications):
+        return {publication.event: show_share(publication.share) for publication in publications}
+    events = [publication.event for publication in publications]
+    return events[0] if len(events) == 1 else events
+
+
+Publications = Annotated[
+    tuple[Publication, ...], PlainValidator(read_publications), PlainSerializer(_show_publications)
+]
+
+
+class Service(Part):
+    """A business capability: which event types it handles, with how many workers, how long an attempt takes, what goes wrong.
+
+    `fails` is each attempt's chance to fail, `poison` a message's chance that all its attempts fail; `joins` is when it
+    starts to exist (nanoseconds).
+    """
+
+    handles: Names = Field(description="the event (or a list of events) that it handles, such as OrderPlaced")
+    work: Random = Field(description="how long handling takes, such as exponential 30ms")
+    workers: Annotated[int, whole(1, 10_000)] = 1
+    fails: Share = 0.0
+    poison: Share = 0.0
+    required: Boolean = True
+    idempotent: Boolean = False
+    publishes: Publications = ()
+    joins: Duration = 0
+    retry: Retry | None = None
+    dead_letters: Boolean = True
+
+    @property
+    def publishes_one_of(self) -> bool:
+        """Whether at most one of its events is published for a message, by their shares, rather than each of them."""
+        return any(publication.share < 1.0 for publication in self.publishes)
+
+
+class Knob(Part):
+    """From where to where a slider moves a value, both ends as texts: `5/s .. 95/s`."""
+
+    low: str
+    high: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _range(cls, data: Any) -> Any:
+        match = _RANGE.fullmatch(data) if isinstance(data, str) and len(data) <= 1000 else None
+        if match is None:
+            raise QuantityError(f"{shown(data)} is not a range: write it as 1 .. 8 or 0s .. 30s")
+        return {"low": match[1], "high": match[2]}
+
+    @model_serializer
+    def _text(self) -> str:
+        return f"{self.low} .. {self.high}"
+
+
+class Change(Part):
+    """A value that changes within the run: from `at_ns` (nanoseconds; a file writes `at`) on, `path` is `value`."""
+
+    at_ns: Duration = Field(alias="at", description="when it changes, such as 30s")
+    path: Annotated[str, text(1000)] = Field(description="what changes, such as services.payment.fails")
+    value: Any = Field(description="what it is from then on, such as 10%")
+
+
+class Scenario(Part):
+    """What exists and for how long. Exactly one of `duration` and `orders` ends the placing of orders."""
+
+    title: Annotated[str, text(200)] = "Untitled"
+    description: Annotated[str, text(10_000, lines=True)] = ""
+    duration: OptionalPositiveDuration = None
+    orders: Annotated[int | None, optional_whole(1, 10**15)] = None
+    warm_up: Duration = 0
+    drain: Duration = 120 * SECOND_NS
+    producers: Named[Producer] = FrozenMapping()
+    services: Named[Service] = FrozenMapping()
+    client: Client = Client()
+    retry: Retry = Retry()
+    faults: Named[Fault] = FrozenMapping()
+    wire: Wire = Wire()
+    architectures: Architectures = Field(default_factory=lambda: Architectures.model_validate(None))
+    knobs: ByPath[Knob] = FrozenMapping()
+    changes: tuple[Change, ...] = ()
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Scenario:
+        """The scenario of a mapping with the same texts as a file; raises `ScenarioError`."""
+        from edasim.scenario.reading import build
+
+        return build(dict(data))
+
+    def change(self, values: Mapping[str, object], at: str | None = None) -> Scenario:
+        """A copy with other values by path, from the start or (`at="30s"`) from a time within the run; raises `ScenarioError`."""
+        from edasim.scenario.changing import change
+
+        return change(self, values, at)
+
+    def at(self, change: Change) -> Scenario:
+        """The scenario as it is once a dated change has happened."""
+        from edasim.scenario.changing import change as apply
+
+        return apply(self, {change.path: change.value})

@@ -77,7 +77,8 @@ class BrokerOption:
         lowest = low if isinstance(low, (int, float)) else -self.high - 1
         if not lowest <= number <= self.high:
             unit = {"duration_ms": " ms", "bytes": " bytes"}.get(self.kind, "")
-            raise ValueError(f"{self.name} is {number}{unit}, but {lowest} to {self.high}{unit} is allowed")
+            allowed = f"{lowest} to {self.high}{unit}"
+            raise ValueError(f"{self.name} is {shown(number)}{unit}, but {allowed} is allowed")
 
 
 def ignored(note: str, kind: Kind, defaults: Mapping[str, object], **more: object) -> Iterable[BrokerOption]:
@@ -146,7 +147,7 @@ def _fraction(option: BrokerOption, value: object) -> float:
         raise _wrong(option, value, "a number")
     try:
         return float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise _wrong(option, value, "a number") from None
 
 

@@ -76,7 +76,7 @@ def resolve(section: str, version: str, given: Mapping[str, object]) -> Options:
     return options
 
 
-def not_modelled(section: str, given: Mapping[str, object]) -> dict[str, str]:
+def fidelity_notes(section: str, given: Mapping[str, object]) -> dict[str, str]:
     """The given options that edasim accepts but does not model, or only in part: {name: "ignored: why"}."""
     known = SECTIONS[section]
     return {
@@ -185,14 +185,26 @@ def _timeout_rules(options: Options, given: Options) -> list[str]:
     return []
 
 
+_REFUSED_BY_PROTOCOL = {
+    "classic": ("group.remote.assignor", "share.acknowledgement.mode"),
+    "consumer": (
+        "session.timeout.ms",
+        "heartbeat.interval.ms",
+        "partition.assignment.strategy",
+        "share.acknowledgement.mode",
+    ),
+}
+
+
 def _consumer_rules(options: Options, given: Options, _version: str) -> list[str]:
     """Source: Heartbeat.java and ConsumerConfig.java."""
     strategies = options["partition.assignment.strategy"]
     assert isinstance(strategies, tuple)
     options["partition.assignment.strategy"] = tuple(ASSIGNORS.get(name, name) for name in strategies)
-    if options["group.protocol"] == "consumer":
-        for_broker = ("session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy")
-        return [f"{name} cannot be set with group.protocol: consumer" for name in for_broker if name in given]
+    protocol = str(options["group.protocol"])
+    refused = [name for name in _REFUSED_BY_PROTOCOL[protocol] if given.get(name)]
+    if refused:
+        return [f"{name} cannot be set with group.protocol: {protocol}" for name in refused]
     if not strategies:
         return ["partition.assignment.strategy is empty, but at least one is needed"]
     heartbeat_ms = _number(options, "heartbeat.interval.ms")

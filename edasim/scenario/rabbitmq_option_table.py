@@ -31,7 +31,7 @@ QUEUE_ARGUMENTS = table(
     BrokerOption("x-dead-letter-routing-key", "str", None, "modelled", "instead of the message's own key",
                  queue_types=("classic", "quorum")),
     BrokerOption("x-delivery-limit", "int", {"3.10": None, "4.0": 20}, "modelled", "-1 lifts the limit",
-                 high=LONG_MAX, queue_types=("quorum",)),
+                 low={"3.10": 0, "4.0": -1}, high=LONG_MAX, queue_types=("quorum",)),
     BrokerOption("x-quorum-initial-group-size", "int", 3, "modelled", "how many nodes hold the queue",
                  low=1, queue_types=("quorum",)),
     BrokerOption("x-dead-letter-strategy", "enum", "at-most-once", "ignored",

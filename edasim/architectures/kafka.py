@@ -1,0 +1,330 @@
+"""Kafka: an order is accepted when the cluster acknowledges it; each service reads with a group of its own."""
+from __future__ import annotations
+
+from typing import Any
+
+from edasim.brokers.kafka.cluster import Cluster, ClusterTimes, Topic
+from edasim.brokers.kafka.group import Group
+from edasim.brokers.kafka.log import Record
+from edasim.brokers.kafka.member import Member
+from edasim.brokers.kafka.producer import Producer
+from edasim.core.journal import Place, Verb
+from edasim.core.link import Link
+from edasim.core.message import Message
+from edasim.scenario.broker_options import resolve
+from edasim.scenario.architecture_options import KafkaOptions
+from edasim.scenario.value import Scenario
+from edasim.services.client import Request
+from edasim.services.consumer import Consumer
+from edasim.services.network import BROKER, BROKER_CUT, Impairment
+from edasim.services.service import Service
+from edasim.services.shop import Shop
+from edasim.services.worker import Worker
+
+NODES = 3
+"""A cluster has at least so many brokers, and one for each replica."""
+
+
+class KafkaConsumer:
+    """One worker of a service: a member of its group, which handles what a poll returned record by record."""
+
+    def __init__(self, kafka: Kafka, service: Service, group: Group, worker: Worker) -> None:
+        self.kafka = kafka
+        self.worker = worker
+        self.group = group
+        self.leaving = False
+        shop = kafka.shop
+        self.consumer = Consumer(shop.world, service, worker, shop.policy(service.name))
+        self.consumer.intake = self
+        hop = shop.network.link
+        links: tuple[Link, Link] = (
+            hop(service.name, "broker", ("consumer-to-broker",), worker.name),
+            hop("broker", service.name, ("broker-to-consumer",), worker.name),
+        )
+        self.member = Member(shop.world, group, worker.name, links, kafka.consumer_options)
+        self.member.on_records = self._on_records
+        self.commit = kafka.options.commit
+
+    def _on_records(self) -> None:
+        if self.commit == "before":
+            self.member.commit()
+        self.next()
+
+    # --- what the consumer does with a record -----------------------------------------------------------------
+
+    def next(self) -> None:
+        """The next record of the last poll, or another poll."""
+        member = self.member
+        if self.leaving:
+            self._goodbye()
+        elif member.polled:
+            record = member.polled.popleft()
+            self.group.note_delivery(record)
+            self.consumer.take(record)
+        else:
+            if self.commit == "poll":
+                member.commit()
+            member.poll()
+
+    def handled(self, record: Record, messages: list[Message]) -> None:
+        """Publish what follows from it; the record is passed."""
+        for message in messages:
+            self.kafka.send(self.consumer.service.name, message, self.kafka.topic(message.event))
+        self._passed(record)
+
+    def _passed(self, record: Record) -> None:
+        member = self.member
+        if member.to_broker.duplicates and member.to_broker.repeats() and record.partition in member.positions:
+            # What the broker knows of this record's handling is lost: it is read again.
+            member.polled.appendleft(record)
+        elif self.commit == "record":
+            member.commit({record.partition: record.offset + 1})
+
+    def again(self, record: Record, attempts_made: int, wait_ns: int) -> None:
+        """Send a copy to the group's own retry topic, to be handled when its wait is over."""
+        service = self.consumer.service.name
+        self.kafka.send(service, record.message, self.kafka.retry_topic(service), attempts_made,
+                        self.worker.clock.now_ns + wait_ns)
+        self._passed(record)
+
+    def dead_letter(self, record: Record) -> None:
+        """Send a copy to the service's dead-letter topic, if it has one."""
+        service = self.consumer.service
+        if service.spec.dead_letters:
+            self.kafka.dead_lettered(service.name, record.message)
+            self.kafka.send(service.name, record.message, self.kafka.dead_letter_topic(service.name),
+                            self.consumer.attempt)
+        else:
+            self.kafka.dropped(service.name, record.message)
+        self._passed(record)
+
+    # --- coming and going -------------------------------------------------------------------------------------
+
+    def die(self) -> None:
+        """No goodbye: the coordinator waits for session.timeout.ms."""
+        self.consumer.die()
+        self.member.die()
+        self.group.lose(self.member)
+
+    def leave(self) -> None:
+        """Finish the record in hands, commit, and leave the group."""
+        self.leaving = True
+        if not self.consumer.busy:
+            self._goodbye()
+
+    def _goodbye(self) -> None:
+        member = self.member
+        if member.alive:
+            if member.auto_commit or self.commit == "poll":
+                member.commit(self._handled_upto())
+            member.die()
+            self.group.leave(member)
+
+    def _handled_upto(self) -> dict[Any, int]:
+        # close() commits positions; what a poll returned but nobody handled is given back first.
+        upto = dict(self.member.consumed)
+        for record in reversed(self.member.polled):
+            upto[record.partition] = record.offset
+        return upto
+
+
+class Kafka:
+    """The wiring: a topic for each event type, a group for each service, retry and dead-letter topics of its own."""
+
+    name = "kafka"
+    parts = frozenset({"broker"})
+
+    def __init__(self, shop: Shop, options: KafkaOptions) -> None:
+        self.shop = shop
+        self.options = options
+        self.clock = shop.world.clock
+        version = options.version
+        self.topic_options: dict[str, Any] = resolve("kafka topic", version, options.topic)
+        self.producer_options: dict[str, Any] = resolve("kafka producer", version, options.producer)
+        given = {**({} if options.commit == "auto" else {"enable.auto.commit": False}), **options.consumer}
+        self.consumer_options: dict[str, Any] = resolve("kafka consumer", version, given)
+        self.broker_options: dict[str, Any] = resolve("kafka broker", version, options.broker)
+        wire = shop.scenario.wire
+        times = ClusterTimes(*(wire.latency(step).quantile_ns for step in ("broker-to-broker", "append")))
+        self.cluster = Cluster(shop.world, times, max(NODES, self.topic_options["replication.factor"]))
+        self.producers: dict[str, Producer] = {}
+        self.groups: dict[str, Group] = {}
+        self.consumers: dict[str, list[KafkaConsumer]] = {name: [] for name in shop.services}
+        self._made: dict[str, int] = dict.fromkeys(shop.services, 0)
+        self._away: dict[str, int] = dict.fromkeys(shop.services, 0)
+
+    # --- wiring -----------------------------------------------------------------------------------------------
+
+    def topic(self, event: str) -> Topic:
+        """The topic of an event type."""
+        if event not in self.cluster.topics:
+            self.cluster.create_topic(event, self.topic_options, keyed=self.options.key)
+        return self.cluster.topics[event]
+
+    def retry_topic(self, service: str) -> Topic:
+        """The topic in which a service's messages wait for another attempt."""
+        return self.cluster.topics[f"{service}-retry"]
+
+    def dead_letter_topic(self, service: str) -> Topic:
+        """The topic in which a service's messages wait for a person."""
+        return self.cluster.topics[f"{service}-dlt"]
+
+    def begin(self) -> None:
+        """Create the topics; groups that exist from the beginning stand joined and stable at offset 0."""
+        for producer in self.shop.scenario.producers.values():
+            self.topic(producer.publishes)
+        for name, spec in self.shop.scenario.services.items():
+            for event in spec.handles:
+                self.topic(event)
+            for publication in spec.publishes:
+                self.topic(publication.event)
+            if self.shop.policy(name).spec.where != "worker":
+                self.cluster.create_topic(f"{name}-retry", self.topic_options, name, keyed=self.options.key)
+            if spec.dead_letters:
+                self.cluster.create_topic(f"{name}-dlt", self.topic_options, name, parking=True,
+                                          keyed=self.options.key)
+        for name, spec in self.shop.scenario.services.items():
+            if spec.joins:
+                self.clock.at(spec.joins, lambda name=name: self._join(name))  # type: ignore[misc]
+            else:
+                group = self._group(name)
+                consumers = [self._new_consumer(name) for _ in range(spec.workers)]
+                group.begin([consumer.member for consumer in consumers])
+                for consumer in consumers:
+                    consumer.member.poll()
+
+    def _group(self, name: str) -> Group:
+        spec = self.shop.scenario.services[name]
+        topics = [self.topic(event) for event in spec.handles]
+        if self.shop.policy(name).spec.where != "worker":
+            topics.append(self.retry_topic(name))
+        delay_ns = self.broker_options["group.initial.rebalance.delay.ms"] * 1_000_000
+        group = self.groups[name] = Group(self.shop.world, name, topics, self.consumer_options, delay_ns)
+        self.shop.world.add_part(group)
+        return group
+
+    def _new_consumer(self, name: str) -> KafkaConsumer:
+        self._made[name] += 1
+        worker = Worker(self.clock, f"{name}-{self._made[name]}")
+        consumer = KafkaConsumer(self, self.shop.services[name], self.groups[name], worker)
+        self.consumers[name].append(consumer)
+        return consumer
+
+    def _join(self, name: str) -> None:
+        self._group(name)
+        self._hire(name, self.shop.scenario.services[name].workers)
+
+    def _hire(self, name: str, number: int) -> None:
+        for _ in range(number):
+            consumer = self._new_consumer(name)
+            consumer.member.polling = True
+            self.groups[name].join(consumer.member)
+
+    def _producer(self, name: str) -> Producer:
+        producer = self.producers.get(name)
+        if producer is None:
+            hop = self.shop.network.link
+            links: tuple[Link, Link] = (
+                hop(name, "broker", ("producer-to-broker", "append"), "producer"),
+                hop("broker", name, ("broker-to-producer",), "producer"),
+            )
+            producer = self.producers[name] = Producer(self.cluster, name, links, self.producer_options)
+            self.shop.world.add_part(producer)
+        return producer
+
+    # --- orders and events ------------------------------------------------------------------------------------
+
+    def submit(self, request: Request) -> None:
+        """Hand the order to the producer; the customer is answered when it is acknowledged or given up."""
+        if self.shop.turned_away(request):
+            return
+        answer = self.shop.client.answer
+        message = request.message
+        self._producer(self.shop.source(message).name).send(
+            message, self.cluster.topics[message.event], lambda _, ok: answer(request, ok, "broker refused"))
+
+    def send(self, service: str, message: Message, topic: Topic, attempt: int = 0, due_ns: int = 0) -> None:
+        """Publish for a service."""
+        self._producer(service).send(message, topic, None, attempt, due_ns)
+
+    def dead_lettered(self, service: str, message: Message) -> None:
+        """A service gave a message up."""
+        self.shop.world.journal.record(Verb.dead_lettered, message.id, Place("service", service, service))
+
+    def dropped(self, service: str, message: Message) -> None:
+        """A service without dead letters gave a message up."""
+        self.shop.world.journal.record(Verb.dropped, message.id, Place("service", service, service))
+
+    # --- faults and changes -----------------------------------------------------------------------------------
+
+    def _dismiss(self, service: str, count: int | None) -> list[KafkaConsumer]:
+        gone = self.consumers[service][:count]
+        del self.consumers[service][: len(gone)]
+        return gone
+
+    def crash(self, service: str, count: int | None) -> list[Worker]:
+        """Members die; their partitions wait for session.timeout.ms."""
+        gone = self._dismiss(service, count)
+        for consumer in gone:
+            consumer.die()
+        self._away[service] += len(gone)
+        return [consumer.worker for consumer in gone]
+
+    def stop(self, service: str, count: int | None) -> list[Worker]:
+        """Members finish their record, commit and leave."""
+        gone = self._dismiss(service, count)
+        for consumer in gone:
+            consumer.leave()
+        self._away[service] += len(gone)
+        return [consumer.worker for consumer in gone]
+
+    def restart(self, service: str, workers: list[Worker]) -> None:
+        """As many new members."""
+        self._away[service] -= len(workers)
+        self._hire(service, len(workers))
+
+    def refuse(self, part: str, share: float) -> None:
+        """The cluster answers produce requests with an error."""
+        if share >= 0:
+            self.cluster.refusing.append(share)
+        else:
+            self.cluster.refusing.remove(-share)
+
+    def connects(self, one: str, other: str) -> bool:
+        """The broker is connected with every service and producer."""
+        others = {one, other} - {"broker"}
+        return "broker" in (one, other) and one != other and others <= {*self.shop.services, *self.shop.sources}
+
+    def hold(self, part: str) -> None:
+        """The broker cannot be reached: what is sent to it and by it waits."""
+        self.shop.network.impair(BROKER_CUT)
+
+    def release(self, part: str) -> None:
+        """The broker is back."""
+        self.shop.network.repair(BROKER_CUT)
+
+    def slow_part(self, part: str, factor: float) -> None:
+        """Everything to and from the broker takes longer."""
+        if factor > 1:
+            self.shop.network.impair(Impairment(BROKER, slowness=factor))
+        else:
+            self.shop.network.repair(Impairment(BROKER, slowness=round(1 / factor, 9)))
+
+    def lose_producer(self, name: str) -> None:
+        """What a producer had not handed over yet is gone with it."""
+        if name in self.producers:
+            self.producers[name].forget()
+
+    def configure(self, scenario: Scenario) -> None:
+        """More or fewer members."""
+        for name, consumers in self.consumers.items():
+            if name not in self.groups:
+                continue
+            surplus = len(consumers) + self._away[name] - scenario.services[name].workers
+            for consumer in self._dismiss(name, surplus) if surplus > 0 else []:
+                consumer.leave()
+            self._hire(name, max(0, -surplus))
+
+    def capacity(self) -> dict[str, int]:
+        """The members of each service's group."""
+        return {name: spec.workers for name, spec in self.shop.scenario.services.items()}

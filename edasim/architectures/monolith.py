@@ -1,0 +1,286 @@
+"""The monolith: one process, a pool of threads, one database; an order is one transaction."""
+from __future__ import annotations
+
+from collections import deque
+from heapq import heappop, heappush
+from itertools import count
+
+from edasim.architectures.steps import StepOrder
+from edasim.core.clock import Stage, Timer
+from edasim.core.conservation import Counts, queue_imbalance
+from edasim.core.journal import Place, Verb
+from edasim.core.message import Message
+from edasim.scenario.architecture_options import MonolithOptions
+from edasim.scenario.value import Scenario
+from edasim.services.client import Request
+from edasim.services.service import Service
+from edasim.services.shop import Shop
+from edasim.services.worker import Worker
+
+
+class Transaction:
+    """One order on one thread: the steps still to do, and the effects that come into being at commit."""
+
+    __slots__ = ("attempt", "effects", "last_wait_ns", "message", "request", "service", "steps")
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.steps: list[tuple[tuple[int, int], int, Service, Message]] = []
+        self.effects: list[tuple[Service, Message]] = []
+        self.service: Service | None = None
+        self.message = request.message
+        self.attempt = 0
+        self.last_wait_ns = 0
+
+
+class Monolith:
+    """One process.  An order holds its thread while the modules run one after another, then commits.
+
+    A module that fails for good rolls the order back, unless it is not required.  Work whose customer has left
+    is done all the same, unless `cancels`.
+    """
+
+    name = "monolith"
+    parts = frozenset({"database"})
+
+    def __init__(self, shop: Shop, options: MonolithOptions) -> None:
+        self.shop = shop
+        self.options = options
+        self.clock = shop.world.clock
+        world = shop.world
+        self.queue: deque[Request] = deque()
+        self.idle: deque[Worker] = deque()
+        self.busy: dict[Worker, Transaction] = {}
+        self.retiring = 0
+        self._made = 0
+        self._down = 0
+        self._number = count()
+        self.order = StepOrder(shop.scenario)
+        self._commit_ns = world.draws.sequential(
+            "commit", "database", shop.scenario.wire.latency("database-commit").quantile_ns)
+        self._refusing: list[float] = []
+        self._database_luck = world.draws.sequential("fault", "database")
+        self._committed: Stage = (self._commits,)
+        self._again: Stage = (self._after_backoff,)
+        self._held: list[Worker] = []
+        self._database_stops = 0
+        self._slowness = 1.0
+        place = Place("queue", "orders")
+        self.routed = world.writer(Verb.routed, place)
+        self.delivered = world.writer(Verb.delivered, place)
+        self.acknowledged = world.writer(Verb.acknowledged, place)
+        self.dropped = world.writer(Verb.dropped, place)
+        self.place = place
+        world.add_part(self)
+
+    def threads(self) -> int:
+        """How many threads there are to be: as many as all services have workers, unless written."""
+        if self.options.threads is not None:
+            return self.options.threads
+        return sum(spec.workers for spec in self.shop.scenario.services.values())
+
+    def begin(self) -> None:
+        """Start the threads."""
+        for _ in range(self.threads()):
+            self._new_thread()
+
+    def _new_thread(self) -> None:
+        self._made += 1
+        self.idle.append(Worker(self.clock, f"thread-{self._made}"))
+
+    def owes(self) -> bool:
+        """Whether an order is waiting or under way."""
+        return bool(self.queue or self.busy)
+
+    def imbalance(self, counts: Counts) -> str:
+        """Whether its books balance."""
+        return queue_imbalance(self, counts)
+
+    @property
+    def waiting(self) -> int:
+        """Orders that wait for a thread."""
+        return len(self.queue)
+
+    @property
+    def in_flight(self) -> int:
+        """Orders that hold a thread."""
+        return len(self.busy)
+
+    # --- an order ---------------------------------------------------------------------------------------------
+
+    def submit(self, request: Request) -> None:
+        """An order waits for a thread, or gets one."""
+        if self.shop.turned_away(request):
+            return
+        if self._down:
+            self.shop.client.answer(request, False, "process down")
+            return
+        self.routed(request.message.id)
+        self.queue.append(request)
+        self._serve()
+
+    def _serve(self) -> None:
+        while self.queue and self.idle:
+            request = self.queue.popleft()
+            if request.gone and self.options.cancels:
+                self.dropped(request.message.id)
+                continue
+            thread = self.idle.popleft()
+            self.delivered(request.message.id)
+            transaction = self.busy[thread] = Transaction(request)
+            self._add_steps(transaction, request.message)
+            self._step(thread)
+
+    def _add_steps(self, transaction: Transaction, message: Message) -> None:
+        for service in self.shop.handlers(message.event):
+            heappush(transaction.steps, (self.order.rank(service.name), next(self._number), service, message))
+
+    def _step(self, thread: Worker) -> None:
+        transaction = self.busy[thread]
+        if transaction.request.gone and self.options.cancels:
+            self._end(thread, False, "cancelled")
+            return
+        if not transaction.steps:
+            self._begin_commit(thread)
+            return
+        _, _, transaction.service, transaction.message = heappop(transaction.steps)
+        transaction.attempt = 1
+        transaction.service.start(thread, transaction.message, self._attempt_finished)
+
+    def _attempt_finished(self, thread: Worker, ok: bool) -> None:
+        transaction = self.busy[thread]
+        service, message = transaction.service, transaction.message
+        assert service is not None
+        policy = self.shop.policy(service.name)
+        if ok:
+            transaction.effects.append((service, message))
+            for published in service.publications(message):
+                self._add_steps(transaction, published)
+        elif policy.allows(transaction.attempt) and not (transaction.request.gone and self.options.cancels):
+            self.shop.world.journal.record(Verb.retried, message.id, service.place)
+            transaction.last_wait_ns = policy.wait_ns(transaction.attempt, transaction.last_wait_ns)
+            thread.wait(self._again, transaction.last_wait_ns)
+            return
+        elif service.spec.required:
+            self._end(thread, False, f"{service.name} failed")
+            return
+        transaction.last_wait_ns = 0
+        self._step(thread)
+
+    def _after_backoff(self, timer: Timer) -> None:
+        thread: Worker = timer.owner
+        transaction = self.busy[thread]
+        transaction.attempt += 1
+        assert transaction.service is not None
+        transaction.service.start(thread, transaction.message, self._attempt_finished)
+
+    # --- the transaction's end --------------------------------------------------------------------------------
+
+    def _begin_commit(self, thread: Worker) -> None:
+        if self._database_stops:
+            self._held.append(thread)
+            return
+        delay_ns = round(self._commit_ns.draw() * self._slowness)
+        if delay_ns:
+            thread.wait(self._committed, delay_ns)
+        else:
+            self._commits(thread.timer)
+
+    def _commits(self, timer: Timer) -> None:
+        thread: Worker = timer.owner
+        if self._refusing and self._database_luck.draw() < max(self._refusing):
+            self._end(thread, False, "database failed")
+            return
+        for service, message in self.busy[thread].effects:
+            service.take_effect(message)
+        self._end(thread, True, "")
+
+    def _end(self, thread: Worker, ok: bool, reason: str) -> None:
+        transaction = self.busy.pop(thread)
+        (self.acknowledged if ok else self.dropped)(transaction.request.message.id)
+        self.shop.client.answer(transaction.request, ok, reason)
+        if self.retiring:
+            self.retiring -= 1
+        else:
+            self.idle.append(thread)
+        self._serve()
+
+    # --- faults and changes -----------------------------------------------------------------------------------
+
+    def crash(self, service: str, count: int | None) -> list[Worker]:
+        """The process dies, whichever module is to blame: transactions roll back, customers get an error."""
+        self._down += 1
+        threads = list(self.busy)
+        for thread in threads:
+            transaction = self.busy.pop(thread)
+            working = thread.service
+            if working is not None:
+                working.crash(thread)
+            else:
+                thread.drop()
+            self.dropped(transaction.request.message.id)
+            self.shop.client.answer(transaction.request, False, "process crashed")
+            self._new_thread()
+        self._held.clear()
+        while self.queue:
+            request = self.queue.popleft()
+            self.dropped(request.message.id)
+            self.shop.client.answer(request, False, "process crashed")
+        return []
+
+    def stop(self, service: str, count: int | None) -> list[Worker]:
+        """The process takes no new orders and finishes those that it has."""
+        self._down += 1
+        return []
+
+    def restart(self, service: str, workers: list[Worker]) -> None:
+        """The process is back."""
+        self._down -= 1
+
+    def refuse(self, part: str, share: float) -> None:
+        """The database refuses a share of the commits."""
+        if share >= 0:
+            self._refusing.append(share)
+        else:
+            self._refusing.remove(-share)
+
+    def hold(self, part: str) -> None:
+        """The database makes no progress."""
+        self._database_stops += 1
+
+    def release(self, part: str) -> None:
+        """The database goes on."""
+        self._database_stops -= 1
+        if not self._database_stops:
+            held, self._held = self._held, []
+            for thread in held:
+                self._begin_commit(thread)
+
+    def slow_part(self, part: str, factor: float) -> None:
+        """The database takes longer to commit."""
+        self._slowness *= factor
+
+    def connects(self, one: str, other: str) -> bool:
+        """There are no links in one process."""
+        return False
+
+    def lose_producer(self, name: str) -> None:
+        """The process goes on with what it has."""
+
+    def configure(self, scenario: Scenario) -> None:
+        """More or fewer threads, another commit time."""
+        self._commit_ns.use(scenario.wire.latency("database-commit").quantile_ns)
+        surplus = len(self.idle) + len(self.busy) - self.retiring - self.threads()
+        for _ in range(-surplus):
+            self._new_thread()
+        for _ in range(max(0, surplus)):
+            if self.idle:
+                self.idle.pop()
+            else:
+                self.retiring += 1
+        self._serve()
+
+    def capacity(self) -> dict[str, int]:
+        """The threads of the one process."""
+        return {"process": self.threads()}
+

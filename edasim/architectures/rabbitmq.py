@@ -1,0 +1,337 @@
+"""RabbitMQ: an order is accepted when the broker confirms it; each service consumes from a queue of its own."""
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from edasim.brokers.rabbitmq.broker import Broker, BrokerTimes
+from edasim.brokers.rabbitmq.channel import Publisher, Subscription
+from edasim.brokers.rabbitmq.entry import PLAIN, Entry, Properties
+from edasim.brokers.rabbitmq.queue import Queue
+from edasim.core.link import CALL, Call, Link
+from edasim.core.message import Message
+from edasim.scenario.broker_options import resolve
+from edasim.scenario.architecture_options import RabbitOptions
+from edasim.scenario.value import Scenario
+from edasim.services.client import Request
+from edasim.services.consumer import Consumer
+from edasim.services.network import BROKER, BROKER_CUT, Impairment
+from edasim.services.service import Service
+from edasim.services.shop import Shop
+from edasim.services.worker import Worker
+
+RECONNECT_NS = 50_000_000
+"""How long a client takes to notice a broken connection and open the next one."""
+PUBLISH_AGAIN_NS = 100_000_000
+"""How long a service waits before it publishes again what the broker refused."""
+
+
+class RabbitConsumer:
+    """One worker of a service: a consumer on a channel of its own, with the deliveries that wait at the client."""
+
+    def __init__(self, rabbit: RabbitMq, service: Service, queue: Queue, worker: Worker) -> None:
+        self.rabbit = rabbit
+        self.worker = worker
+        self.queue = queue
+        self.waiting: deque[Entry] = deque()
+        self.leaving = False
+        shop = rabbit.shop
+        self.consumer = Consumer(shop.world, service, worker, shop.policy(service.name))
+        self.consumer.intake = self
+        hop = shop.network.link
+        links = (
+            hop("broker", service.name, ("broker-to-consumer",), worker.name),
+            hop(service.name, "broker", ("consumer-to-broker",), worker.name),
+        )
+        self.subscription = Subscription(queue, links, self._on_delivery, rabbit.options.prefetch,
+                                         rabbit.options.auto_ack)
+        for link in links:
+            link.on_lost = self._connection_lost
+
+    def _on_delivery(self, entry: Entry) -> None:
+        if not self.worker.alive or self.leaving:
+            return
+        if self.consumer.busy:
+            self.waiting.append(entry)
+        else:
+            self.consumer.take(entry)
+
+    # --- what the consumer does with a delivery ---------------------------------------------------------------
+
+    def next(self) -> None:
+        """Take what waits at the client; a worker that is leaving closes its channel instead."""
+        if self.leaving:
+            self._close()
+        elif self.waiting:
+            self.consumer.take(self.waiting.popleft())
+
+    def handled(self, entry: Entry, messages: list[Message]) -> None:
+        """Publish what follows from it, and acknowledge once that is safe."""
+        if messages:
+            self.rabbit.publish_all(self.consumer.service.name, messages, lambda: self.subscription.ack(entry))
+        else:
+            self.subscription.ack(entry)
+
+    def again(self, entry: Entry, attempts_made: int, wait_ns: int) -> None:
+        """Send a copy to the tail of its queue (after the wait) or aside (with the wait as its time to live)."""
+        if self.consumer.policy.spec.where == "aside" and wait_ns > 0:
+            properties = Properties(expiration_ns=wait_ns, attempt=attempts_made, deaths=entry.properties.deaths)
+            self._resend(entry, self.rabbit.retry_queue(self.queue).name, properties)
+            return
+        properties = Properties(attempt=attempts_made, deaths=entry.properties.deaths)
+        if wait_ns:
+            clock = self.worker.clock
+            clock.at(clock.now_ns + wait_ns, lambda: self._resend(entry, self.queue.name, properties))
+        else:
+            self._resend(entry, self.queue.name, properties)
+
+    def _resend(self, entry: Entry, queue: str, properties: Properties) -> None:
+        if self.worker.alive:
+            self.rabbit.publish(self.consumer.service.name, entry.message, ("", queue), properties,
+                                lambda: self.subscription.ack(entry))
+
+    def dead_letter(self, entry: Entry) -> None:
+        """Reject it: the queue's dead-letter exchange has the rest."""
+        self.subscription.reject(entry)
+
+    # --- coming and going -------------------------------------------------------------------------------------
+
+    def _connection_lost(self, _: object) -> None:
+        # The channel's deliveries return to the queue; the client forgets those that it has not begun.
+        if not self.subscription.open:
+            return
+        self.waiting.clear()
+        self.subscription.close()
+        clock = self.worker.clock
+        clock.at(clock.now_ns + RECONNECT_NS, self._reconnect)
+
+    def _reconnect(self) -> None:
+        if self.worker.alive and not self.leaving:
+            self.subscription.start()
+
+    def die(self) -> None:
+        """The process is gone; the broker learns it when the connection closes."""
+        self.waiting.clear()
+        self.consumer.die()
+        self._close()
+
+    def leave(self) -> None:
+        """Finish what is in hands, then close; what only waits goes back to the queue."""
+        self.leaving = True
+        self.waiting.clear()
+        if not self.consumer.busy:
+            self._close()
+
+    def _close(self) -> None:
+        self.subscription.to_broker.send(Call(lambda subscription: subscription.close(), self.subscription), CALL)
+
+
+class RabbitMq:
+    """The wiring: an exchange for events, a queue for each service with its dead-letter queue, a consumer a worker."""
+
+    name = "rabbitmq"
+    parts = frozenset({"broker"})
+
+    def __init__(self, shop: Shop, options: RabbitOptions) -> None:
+        self.shop = shop
+        self.options = options
+        self.clock = shop.world.clock
+        wire = shop.scenario.wire
+        times = BrokerTimes(*(wire.latency(step).quantile_ns for step in ("broker-to-broker", "append", "flush")))
+        self.broker = Broker(shop.world, times, options.persistent)
+        self.publishers: dict[str, Publisher] = {}
+        self.consumers: dict[str, list[RabbitConsumer]] = {name: [] for name in shop.services}
+        self.queues: dict[str, Queue] = {}
+        self._made: dict[str, int] = dict.fromkeys(shop.services, 0)
+        self._away: dict[str, int] = dict.fromkeys(shop.services, 0)
+        self._retry_queues: dict[str, Queue] = {}
+
+    # --- wiring -----------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Declare everything; a service that joins later declares its queue then, and it starts empty."""
+        for name, spec in self.shop.scenario.services.items():
+            if spec.joins:
+                self.clock.at(spec.joins, lambda name=name: self._declare(name))  # type: ignore[misc]
+            else:
+                self._declare(name)
+
+    def _declare(self, name: str) -> None:
+        service = self.shop.services[name]
+        given = {**self.options.queue, **self.options.queues.get(name, {})}
+        if service.spec.dead_letters and "x-dead-letter-exchange" not in given:
+            parking = f"{name}.dlq"
+            given |= {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": parking}
+            kind = {"x-queue-type": given.get("x-queue-type", "classic")}
+            self.broker.declare_queue(parking, self._arguments(kind), name, parking=True)
+        queue = self.queues[name] = self.broker.declare_queue(name, self._arguments(given), name)
+        for event in service.spec.handles:
+            self._bind(queue, event)
+        self._hire(name, service.spec.workers)
+
+    def _arguments(self, given: dict[str, object]) -> dict[str, object]:
+        return resolve("rabbitmq queue", self.options.version, given)
+
+    def _bind(self, queue: Queue, event: str) -> None:
+        kind = self.options.exchange
+        if kind == "fanout":
+            # A fanout exchange has no keys: one exchange for each event type.
+            self.broker.bind(event, kind, queue.name, "")
+        elif kind == "headers":
+            self.broker.bind("shop", kind, queue.name, "", {"x-match": "all", "event": event})
+        else:
+            self.broker.bind("shop", kind, queue.name, event)
+
+    def _address(self, message: Message) -> tuple[str, str, Properties]:
+        if self.options.exchange == "fanout":
+            return message.event, "", PLAIN
+        if self.options.exchange == "headers":
+            return "shop", "", Properties(headers={"event": message.event})
+        return "shop", message.event, PLAIN
+
+    def retry_queue(self, queue: Queue) -> Queue:
+        """The queue in which messages wait aside until they may come back to this one."""
+        if queue.name not in self._retry_queues:
+            arguments = self._arguments({
+                "x-queue-type": queue.arguments["x-queue-type"],
+                "x-dead-letter-exchange": "", "x-dead-letter-routing-key": queue.name,
+            })
+            self._retry_queues[queue.name] = self.broker.declare_queue(f"{queue.name}.retry", arguments, queue.service)
+        return self._retry_queues[queue.name]
+
+    def _publisher(self, name: str) -> Publisher:
+        publisher = self.publishers.get(name)
+        if publisher is None:
+            hop = self.shop.network.link
+            links: tuple[Link, Link] = (
+                hop(name, "broker", ("producer-to-broker", "route"), "publisher"),
+                hop("broker", name, ("broker-to-producer",), "publisher"),
+            )
+            publisher = self.publishers[name] = Publisher(self.broker, links, self.options.confirms, RECONNECT_NS)
+            self.shop.world.add_part(publisher)
+        return publisher
+
+    def _hire(self, name: str, number: int) -> None:
+        for _ in range(number):
+            self._made[name] += 1
+            worker = Worker(self.clock, f"{name}-{self._made[name]}")
+            consumer = RabbitConsumer(self, self.shop.services[name], self.queues[name], worker)
+            self.consumers[name].append(consumer)
+            consumer.subscription.start()
+
+    # --- orders and events ------------------------------------------------------------------------------------
+
+    def submit(self, request: Request) -> None:
+        """Publish the order; the customer is answered when the broker confirms or refuses."""
+        if self.shop.turned_away(request):
+            return
+        answer = self.shop.client.answer
+        publisher = self._publisher(self.shop.source(request.message).name)
+        exchange, key, properties = self._address(request.message)
+        publisher.publish(request.message, exchange, key,
+                          lambda _, ok: answer(request, ok, "broker refused"), properties)
+
+    def publish_all(self, service: str, messages: list[Message], done: Callable[[], None]) -> None:
+        """Publish events; `done` runs when all are confirmed."""
+        left = len(messages)
+
+        def one() -> None:
+            nonlocal left
+            left -= 1
+            if not left:
+                done()
+
+        for message in messages:
+            exchange, key, properties = self._address(message)
+            self.publish(service, message, (exchange, key), properties, one)
+
+    def publish(self, service: str, message: Message, address: tuple[str, str], properties: Properties,
+                done: Callable[[], None]) -> None:
+        """Publish for a service until the broker takes it."""
+
+        def answered(_: object, ok: bool) -> None:
+            if ok:
+                done()
+            else:
+                self.clock.at(self.clock.now_ns + PUBLISH_AGAIN_NS,
+                              lambda: self.publish(service, message, address, properties, done))
+
+        self._publisher(service).publish(message, *address, answered, properties)
+
+    # --- faults and changes -----------------------------------------------------------------------------------
+
+    def _dismiss(self, service: str, count: int | None) -> list[RabbitConsumer]:
+        gone = self.consumers[service][:count]
+        del self.consumers[service][: len(gone)]
+        return gone
+
+    def crash(self, service: str, count: int | None) -> list[Worker]:
+        """Workers die; their unacknowledged deliveries return when the connections close."""
+        gone = self._dismiss(service, count)
+        for consumer in gone:
+            consumer.die()
+        self._away[service] += len(gone)
+        return [consumer.worker for consumer in gone]
+
+    def stop(self, service: str, count: int | None) -> list[Worker]:
+        """Workers finish what they hold and close."""
+        gone = self._dismiss(service, count)
+        for consumer in gone:
+            consumer.leave()
+        self._away[service] += len(gone)
+        return [consumer.worker for consumer in gone]
+
+    def restart(self, service: str, workers: list[Worker]) -> None:
+        """As many new ones."""
+        self._away[service] -= len(workers)
+        self._hire(service, len(workers))
+
+    def refuse(self, part: str, share: float) -> None:
+        """The broker nacks what arrives."""
+        if share >= 0:
+            self.broker.refusing.append(share)
+        else:
+            self.broker.refusing.remove(-share)
+
+    def connects(self, one: str, other: str) -> bool:
+        """The broker is connected with every service and producer."""
+        others = {one, other} - {"broker"}
+        return "broker" in (one, other) and one != other and others <= {*self.shop.services, *self.shop.sources}
+
+    def hold(self, part: str) -> None:
+        """The broker cannot be reached: what is sent to it and by it waits."""
+        self.shop.network.impair(BROKER_CUT)
+
+    def release(self, part: str) -> None:
+        """The broker is back."""
+        self.shop.network.repair(BROKER_CUT)
+
+    def slow_part(self, part: str, factor: float) -> None:
+        """Everything to and from the broker takes longer."""
+        if factor > 1:
+            self.shop.network.impair(Impairment(BROKER, slowness=factor))
+        else:
+            self.shop.network.repair(Impairment(BROKER, slowness=round(1 / factor, 9)))
+
+    def lose_producer(self, name: str) -> None:
+        """What a producer had not handed over yet is gone with it."""
+        if name in self.publishers:
+            self.publishers[name].forget()
+
+    def configure(self, scenario: Scenario) -> None:
+        """Another prefetch, more or fewer workers."""
+        assert scenario.architectures.rabbitmq is not None
+        self.options = scenario.architectures.rabbitmq
+        for name, consumers in self.consumers.items():
+            if name not in self.queues:
+                continue
+            surplus = len(consumers) + self._away[name] - scenario.services[name].workers
+            for consumer in self._dismiss(name, surplus) if surplus > 0 else []:
+                consumer.leave()
+            self._hire(name, max(0, -surplus))
+            for consumer in self.consumers[name]:
+                consumer.subscription.set_prefetch(self.options.prefetch)
+
+    def capacity(self) -> dict[str, int]:
+        """The consumers of each service."""
+        return {name: spec.workers for name, spec in self.shop.scenario.services.items()}

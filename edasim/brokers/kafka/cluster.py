@@ -1,0 +1,128 @@
+"""A Kafka cluster: topics, their partitions on broker nodes, and what happens to a produce request."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edasim.brokers.kafka.log import Partition
+from edasim.brokers.kafka.partitioner import partition_for
+from edasim.brokers.kafka.producer import Batch, Request
+from edasim.core.draws import Law, SequentialDraw, StreamBundle
+from edasim.core.journal import Place, Verb
+from edasim.core.world import World
+
+
+@dataclass(frozen=True)
+class ClusterTimes:
+    """How long the cluster's own steps take: laws from uniforms to nanoseconds."""
+
+    hop: Law
+    append: Law
+
+
+class Topic:
+    """A topic and its partitions; `keyed` says whether the shop's keys are sent along."""
+
+    def __init__(self, name: str, partitions: list[Partition], keyed: bool = True) -> None:
+        self.name = name
+        self.keyed = keyed
+        self.partitions = partitions
+        self._by_key: dict[str, Partition] = {}
+
+    def partition_of(self, key: str) -> Partition:
+        """The partition of a key, by murmur2 as every Kafka client does by default."""
+        partition = self._by_key.get(key)
+        if partition is None:
+            partition = self._by_key[key] = self.partitions[partition_for(key, len(self.partitions))]
+        return partition
+
+
+class Cluster:
+    """`nodes` brokers; partition leaders are spread over them in turn.  While `refusing` holds a share, requests
+    are answered with an error that a producer retries."""
+
+    def __init__(self, world: World, times: ClusterTimes, nodes: int) -> None:
+        self.world = world
+        self.times = times
+        self.nodes = nodes
+        self.topics: dict[str, Topic] = {}
+        self.refusing: list[float] = []
+        self._producers = 0
+        place = Place("broker", "kafka")
+        self.repeated = world.writer(Verb.repeated, place)
+        self.lost = world.writer(Verb.lost, place)
+
+    def next_producer_id(self) -> int:
+        """A producer id that nobody had before."""
+        self._producers += 1
+        return self._producers
+
+    def create_topic(self, name: str, options: Mapping[str, Any], service: str = "", *,
+                     parking: bool = False, keyed: bool = True) -> Topic:
+        """Create a topic from resolved topic options; a `parking` topic is for people to look at."""
+        replicas = options["replication.factor"]
+        partitions = [
+            Partition(
+                self.world, name, number, replicas, self._replication_draw(f"{name}-{number}", replicas),
+                Place("partition", f"{name}-{number}", service, "parking" if parking else ""),
+            )
+            for number in range(options["partitions"])
+        ]
+        self.topics[name] = topic = Topic(name, partitions, keyed)
+        return topic
+
+    def leader_node(self, partition: Partition) -> int:
+        """The node that leads a partition."""
+        return partition.number % self.nodes
+
+    def _replication_draw(self, partition: str, replicas: int) -> SequentialDraw | None:
+        """How long until the leader knows that every follower has a record: fetch response there, append, next fetch."""
+        if replicas == 1:
+            return None
+        streams = [self.world.draws.stream(f"replication {part} {number}", partition)
+                   for number in range(replicas - 1) for part in ("there", "append", "back")]
+        times = self.times
+
+        def law(uniforms: NDArray[np.float64]) -> NDArray[np.int64]:
+            followers = [
+                times.hop(uniforms[3 * number]) + times.append(uniforms[3 * number + 1])
+                + times.hop(uniforms[3 * number + 2])
+                for number in range(replicas - 1)
+            ]
+            slowest: NDArray[np.int64] = np.max(np.array(followers), axis=0)
+            return slowest
+
+        return SequentialDraw(StreamBundle(streams), law)
+
+    # --- a produce request ------------------------------------------------------------------------------------
+
+    def receive(self, request: Request) -> None:
+        """Append the batches of a request and answer when its acks are there."""
+        if self.refusing:
+            request.ok = False
+            request.producer.respond(request)
+            return
+        request.waiting = 1
+        for batch in request.batches:
+            self._append(request, batch)
+        self._settle(request)
+
+    def _append(self, request: Request, batch: Batch) -> None:
+        producer, partition = request.producer, batch.partition
+        if producer.idempotent and partition.remembers(producer.id, batch.sequence):
+            for message, _, _ in batch.messages:
+                partition.deduplicated(message.id)
+            return
+        partition.append(batch.messages)
+        if producer.acks not in ("0", "1") and partition.high_watermark < partition.end:
+            request.waiting += 1
+            partition.when_replicated(partition.end, lambda: self._settle(request))
+
+    def _settle(self, request: Request) -> None:
+        request.waiting -= 1
+        if request.waiting == 0:
+            request.producer.respond(request)

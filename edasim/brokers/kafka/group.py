@@ -1,0 +1,226 @@
+"""A consumer group and its coordinator: membership, assignment, committed offsets, rebalances.
+
+The classic protocol.  Members learn of a rebalance with their next heartbeat and join when they next poll; it
+ends when all that the coordinator knows have joined or were given up.  Source: KIP-62, KIP-429, the Kafka
+documentation's consumer configuration.
+"""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from edasim.brokers.kafka.assignors import assign, cooperative_rounds
+from edasim.brokers.kafka.cluster import Topic
+from edasim.brokers.kafka.log import Partition, Record
+from edasim.brokers.kafka.member import Member
+from edasim.core.conservation import Counts
+from edasim.core.journal import Place, Verb, Writer
+from edasim.core.link import CALL, Call
+from edasim.core.world import World
+
+
+class Group:
+    """One consumer group.  `committed` belongs to the group and the partition and names the next record to read.
+
+    `options` are resolved consumer options, `initial_delay_ns` is group.initial.rebalance.delay.ms.
+    """
+
+    def __init__(self, world: World, name: str, topics: Sequence[Topic], options: Mapping[str, Any],
+                 initial_delay_ns: int) -> None:
+        self.world = world
+        self.clock = world.clock
+        self.name = name
+        self.topics = {topic.name: topic for topic in topics}
+        self.options = options
+        self.initial_delay_ns = initial_delay_ns
+        # The protocol that all members list first: with Kafka's default list that is range, and so eager.
+        self.strategy: str = options["partition.assignment.strategy"][0]
+        self.members: dict[str, Member] = {}
+        self.joined: set[str] = set()
+        self.generation = 0
+        self.rebalancing = False
+        self.committed: dict[Partition, int] = {}
+        self.start: dict[Partition, int] = {}
+        self._committed_facts: dict[Partition, Writer] = {}
+        self._delivery_facts: dict[Partition, tuple[Writer, Writer]] = {}
+        self._delivered_upto: dict[Partition, int] = {}
+        self.rebalanced = world.writer(Verb.rebalanced, Place("group", name, name))
+        self._places = {
+            partition: Place("group", f"{name} {partition.name}", name) for partition in self._partitions()
+        }
+
+    def _partitions(self) -> list[Partition]:
+        return [partition for topic in self.topics.values() for partition in topic.partitions]
+
+    # --- the beginning ----------------------------------------------------------------------------------------
+
+    def begin(self, members: Sequence[Member]) -> None:
+        """Joined, stable and at offset 0 of every partition: how every declared group stands at t = 0."""
+        self._reset_offsets(at_start=True)
+        self.members = {member.name: member for member in members}
+        self._hand_out(self._target())
+
+    def _reset_offsets(self, at_start: bool) -> None:
+        for partition in self._partitions():
+            if partition not in self.committed:
+                offset = 0 if at_start else partition.high_watermark
+                self.committed[partition] = self.start[partition] = offset
+                place = self._places[partition]
+                self._committed_facts[partition] = self.world.writer(Verb.committed, place)
+                self._delivery_facts[partition] = (
+                    self.world.writer(Verb.delivered, place), self.world.writer(Verb.redelivered, place))
+                self._delivered_upto[partition] = offset
+                if offset:
+                    self.world.journal.record(Verb.skipped, offset, self._places[partition])
+
+    def place(self, partition: Partition) -> Place:
+        """Where the group's progress on a partition is recorded."""
+        return self._places[partition]
+
+    def owes(self) -> bool:
+        """Whether a record at or above a committed offset is still to be read by this group."""
+        return any(offset < partition.end for partition, offset in self.committed.items())
+
+    def note_delivery(self, record: Record) -> None:
+        """A record is handed to the application, for the first time in this group or again."""
+        partition = record.partition
+        delivered, redelivered = self._delivery_facts[partition]
+        if record.offset < self._delivered_upto[partition]:
+            redelivered(record.message.id)
+        else:
+            self._delivered_upto[partition] = record.offset + 1
+            delivered(record.message.id)
+
+    def imbalance(self, counts: Counts) -> str:
+        """end = start + skipped + passed + owed for each partition, with the committed offset as the journal has it."""
+        for partition, committed in self.committed.items():
+            start = self.start[partition]
+            recorded = counts.last(Verb.committed, self._places[partition])
+            passed = (start if recorded is None else recorded) - start
+            owed = partition.end - committed
+            if partition.end != start + passed + owed:
+                return (f"{self._places[partition]}: the log ends at {partition.end}, but {start} start or skipped + "
+                        f"{passed} passed + {owed} owed = {start + passed + owed}")
+        return ""
+
+    # --- joining and leaving ----------------------------------------------------------------------------------
+
+    def join(self, member: Member) -> None:
+        """A new member asks to be let in."""
+        member.to_broker.send(Call(self._on_join, member), CALL)
+
+    def _on_join(self, member: Member) -> None:
+        first = not self.members
+        self.members[member.name] = member
+        if first:
+            # An empty group waits a little for others before its first assignment.
+            self.rebalancing = True
+            self.joined = {member.name}
+            self._reset_offsets(self.options["auto.offset.reset"] == "earliest")
+            self.clock.at(self.clock.now_ns + self.initial_delay_ns, self._complete_if_all_joined)
+        else:
+            self._prepare()
+            self.joined.add(member.name)
+            self._complete_if_all_joined()
+
+    def leave(self, member: Member) -> None:
+        """A member says goodbye: its partitions need not wait for session.timeout.ms."""
+        member.to_broker.send(Call(self._remove, member), CALL)
+
+    def lose(self, member: Member) -> None:
+        """A member fell silent: the coordinator waits session.timeout.ms from its last heartbeat."""
+        due_ns = member.last_heartbeat_ns() + member.session_ns
+        self.clock.at(due_ns, lambda: self._remove(member))
+
+    def _remove(self, member: Member) -> None:
+        if self.members.get(member.name) is not member:
+            return
+        del self.members[member.name]
+        self.joined.discard(member.name)
+        if self.members:
+            self._prepare()
+            self._complete_if_all_joined()
+
+    # --- rebalances -------------------------------------------------------------------------------------------
+
+    def _prepare(self) -> None:
+        if self.rebalancing:
+            return
+        self.rebalancing = True
+        self.joined = set()
+        for member in self.members.values():
+            if member.alive:
+                self.clock.at(member.next_heartbeat_ns(), lambda member=member: self._notice(member))  # type: ignore[misc]
+
+    def _notice(self, member: Member) -> None:
+        if not self.rebalancing or not member.alive or member.name in self.joined:
+            return
+        member.rejoin_pending = True
+        if member.polling:
+            self.member_ready(member)
+
+    def member_ready(self, member: Member) -> None:
+        """A member that knows of the rebalance is at its poll: it commits, lets go and joins."""
+        if member.auto_commit:
+            member.commit()
+        if self._eager():
+            member.revoke_all()
+        member.to_broker.send(Call(self._on_rejoin, member), CALL)
+
+    def _eager(self) -> bool:
+        return self.strategy != "cooperative-sticky"
+
+    def _on_rejoin(self, member: Member) -> None:
+        if member.name in self.members and self.rebalancing:
+            self.joined.add(member.name)
+            self._complete_if_all_joined()
+
+    def _complete_if_all_joined(self) -> None:
+        if self.rebalancing and self.members and self.joined >= set(self.members):
+            self.rebalancing = False
+            target = self._target()
+            if self._eager():
+                self._hand_out(target)
+                return
+            owned = {name: [(partition.topic, partition.number) for partition in member.positions]
+                     for name, member in self.members.items()}
+            revoked, first, _ = cooperative_rounds(owned, target)
+            self._hand_out(first)
+            if any(revoked.values()):
+                self._prepare()
+
+    def _target(self) -> dict[str, list[tuple[str, int]]]:
+        counts = {name: len(topic.partitions) for name, topic in self.topics.items()}
+        owned = {name: [(partition.topic, partition.number) for partition in member.positions]
+                 for name, member in self.members.items()}
+        return assign(self.strategy, list(self.members), counts, dict.fromkeys(self.members, list(counts)), owned)
+
+    def _hand_out(self, assignment: Mapping[str, Sequence[tuple[str, int]]]) -> None:
+        self.generation += 1
+        self.rebalanced(self.generation)
+        for name, member in self.members.items():
+            partitions = [self.topics[topic].partitions[number] for topic, number in assignment.get(name, ())]
+            if self.clock.now_ns == 0:
+                member.assign({partition: self.committed[partition] for partition in partitions}, self.generation)
+            else:
+                # Join and sync: two answers over the wire; the offsets are read when the assignment arrives.
+                member.to_client.send(Call(self._assigned, (member, partitions, self.generation)), CALL)
+
+    def _assigned(self, news: tuple[Member, list[Partition], int]) -> None:
+        member, partitions, generation = news
+        if member.alive and generation == self.generation:
+            member.assign({partition: self.committed[partition] for partition in partitions}, generation)
+
+    # --- commits ----------------------------------------------------------------------------------------------
+
+    def commit(self, request: tuple[Member, int, Mapping[Partition, int]]) -> None:
+        """Offsets arrive; those of a member that is no longer in this generation are refused."""
+        member, generation, offsets = request
+        if self.members.get(member.name) is not member or (generation != self.generation and not self.rebalancing):
+            return
+        for partition, offset in offsets.items():
+            assert offset <= partition.end, "an offset is past the end of its partition"
+            if offset > self.committed[partition]:
+                self.committed[partition] = offset
+                self._committed_facts[partition](offset)
+

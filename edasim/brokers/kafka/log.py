@@ -1,0 +1,132 @@
+"""The Kafka log: partitions of records whose offsets never change, and the high watermark below which they show."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from edasim.core.clock import Signal, Stage
+from edasim.core.draws import SequentialDraw
+from edasim.core.conservation import Counts
+from edasim.core.journal import Place, Verb
+from edasim.core.message import Message
+from edasim.core.world import World
+
+if TYPE_CHECKING:
+    from edasim.brokers.kafka.fetch import Fetch
+    from edasim.brokers.kafka.member import Member
+
+
+class Record:
+    """One message at one offset.  `attempt` counts the attempts before it was appended, `due_ns` is when it may be
+    handled (both are headers of a retry topic; 0 elsewhere)."""
+
+    __slots__ = ("attempt", "due_ns", "message", "offset", "partition")
+
+    def __init__(self, message: Message, partition: Partition, offset: int, attempt: int, due_ns: int) -> None:
+        self.message = message
+        self.partition = partition
+        self.offset = offset
+        self.attempt = attempt
+        self.due_ns = due_ns
+
+
+class Replicated(Signal):
+    """The news that the followers have everything below an offset."""
+
+    __slots__ = ("end",)
+
+    def __init__(self, end: int) -> None:
+        self.callbacks = None
+        self.end = end
+
+
+class Partition:
+    """One partition of one topic at its leader.
+
+    `replication` draws how long until every in-sync follower has a record (None: no followers).  `minimum_in_sync`
+    replicas must be in sync for acks=all.
+    """
+
+    def __init__(self, world: World, topic: str, number: int, replicas: int,
+                 replication: SequentialDraw | None, place: Place) -> None:
+        self.world = world
+        self.topic = topic
+        self.number = number
+        self.name = f"{topic}-{number}"
+        self.replicas = replicas
+        self.records: list[Record] = []
+        self.high_watermark = 0
+        self.place = place
+        self.appended = world.writer(Verb.appended, place)
+        self.deduplicated = world.writer(Verb.deduplicated, place)
+        self.waiting_fetches: dict[Member, Fetch] = {}
+        self._replication = replication
+        self._replicated: Stage = (self._followers_have,)
+        self._waiting_producers: list[tuple[int, Callable[[], None]]] = []
+        self._sequences: dict[int, list[int]] = {}
+        world.add_part(self)
+
+    def owes(self) -> bool:
+        """A log waits for nobody."""
+        return False
+
+    def imbalance(self, counts: Counts) -> str:
+        """Whether the records are those that were appended."""
+        appended = counts.of(Verb.appended, self.place)
+        return "" if appended == self.end else f"{self.place}: {appended} were appended, but the log ends at {self.end}"
+
+    @property
+    def end(self) -> int:
+        """The offset that the next record gets."""
+        return len(self.records)
+
+    def remembers(self, producer: int, sequence: int) -> bool:
+        """Whether this batch of an idempotent producer was appended before; remembers it from now on.
+
+        A broker keeps the last five batches of each producer and partition.  Source: KIP-98, KAFKA-5494.
+        """
+        known = self._sequences.setdefault(producer, [])
+        if sequence in known:
+            return True
+        known.append(sequence)
+        del known[:-5]
+        return False
+
+    def append(self, messages: list[tuple[Message, int, int]]) -> None:
+        """Append (message, attempt, due_ns) as records; consumers see them when the high watermark passes them."""
+        offset = len(self.records)
+        for message, attempt, due_ns in messages:
+            self.records.append(Record(message, self, offset, attempt, due_ns))
+            self.appended(message.id)
+            offset += 1
+        if self._replication is None:
+            self._advance(offset)
+            return
+        delay_ns = self._replication.draw()
+        if delay_ns:
+            self.world.clock.arm(Replicated(offset), self._replicated, delay_ns)
+        else:
+            self._advance(offset)
+
+    def _followers_have(self, news: Replicated) -> None:
+        self._advance(news.end)
+
+    def _advance(self, end: int) -> None:
+        if end <= self.high_watermark:
+            return
+        self.high_watermark = end
+        waiting = self._waiting_producers
+        while waiting and waiting[0][0] <= end:
+            waiting.pop(0)[1]()
+        if self.waiting_fetches:
+            fetches = list(self.waiting_fetches.values())
+            self.waiting_fetches.clear()
+            for fetch in fetches:
+                fetch.see(self)
+
+    def when_replicated(self, end: int, tell: Callable[[], None]) -> None:
+        """Tell when everything below `end` is in all in-sync replicas."""
+        if end <= self.high_watermark:
+            tell()
+        else:
+            self._waiting_producers.append((end, tell))

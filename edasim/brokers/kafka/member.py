@@ -1,0 +1,230 @@
+"""One member of a consumer group: the poll loop, positions, and commits."""
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from edasim.brokers.kafka.fetch import Fetch
+from edasim.brokers.kafka.log import Partition, Record
+from edasim.core.clock import Signal, Stage, Timer
+from edasim.core.link import CALL, Call, Link
+from edasim.core.world import World
+
+if TYPE_CHECKING:
+    from edasim.brokers.kafka.group import Group
+
+MILLISECOND = 1_000_000
+RECONNECT_NS = 50 * MILLISECOND
+"""reconnect.backoff.ms of the Java client."""
+
+
+class Member:
+    """A consumer client.  `options` are resolved consumer options by their real names.
+
+    The application calls `poll` when it has handled what the last poll returned; `on_records` runs when a poll
+    returns something.  `positions` says per partition what to fetch next, `consumed` what a commit may say:
+    the offset after the last record that a poll returned (or that was handled, where the application says so).
+    """
+
+    def __init__(self, world: World, group: Group, name: str, links: tuple[Link, Link],
+                 options: Mapping[str, Any]) -> None:
+        self.world = world
+        self.clock = world.clock
+        self.group = group
+        self.name = name
+        self.to_broker, self.to_client = links
+        self.max_poll_records: int = options["max.poll.records"]
+        self.fetch_min_bytes: int = options["fetch.min.bytes"]
+        self.fetch_max_wait_ns: int = options["fetch.max.wait.ms"] * MILLISECOND
+        self.partition_fetch_bytes: int = options["max.partition.fetch.bytes"]
+        self.auto_commit: bool = options["enable.auto.commit"]
+        self.auto_commit_ns: int = options["auto.commit.interval.ms"] * MILLISECOND
+        self.heartbeat_ns: int = options["heartbeat.interval.ms"] * MILLISECOND
+        self.session_ns: int = options["session.timeout.ms"] * MILLISECOND
+        phase = world.draws.sequential("phase", name)
+        self._heartbeat_phase_ns = world.clock.now_ns + round(phase.draw() * self.heartbeat_ns)
+        self._next_auto_commit_ns = world.clock.now_ns + round(phase.draw() * self.auto_commit_ns)
+        self.on_records: Callable[[], None] = lambda: None
+        self.alive = True
+        self.generation = -1
+        self.positions: dict[Partition, int] = {}
+        self.consumed: dict[Partition, int] = {}
+        self.committing: dict[Partition, int] = {}
+        self.settled: dict[Partition, int] = {}
+        self.buffer: dict[Partition, deque[Record]] = {}
+        self.polled: deque[Record] = deque()
+        self.polling = False
+        self.rejoin_pending = False
+        self._fetch: Fetch | None = None
+        self._committer = Timer(self)
+        self._commit_due: Stage = (self._auto_commit_due,)
+        self._waker = Timer(self)
+        self._wake: Stage = (self._wake_up,)
+        self.fetched: Stage = (self._on_fetched,)
+        self.to_broker.on_lost = self.to_client.on_lost = self._transmission_lost
+
+    # --- heartbeats: never simulated one by one, always known ---------------------------------------------------
+
+    def next_heartbeat_ns(self) -> int:
+        """The first heartbeat from now on."""
+        since = self.clock.now_ns - self._heartbeat_phase_ns
+        return self._heartbeat_phase_ns + max(0, -(-since // self.heartbeat_ns)) * self.heartbeat_ns
+
+    def last_heartbeat_ns(self) -> int:
+        """The last heartbeat until now (joining counts as one)."""
+        since = self.clock.now_ns - self._heartbeat_phase_ns
+        return self._heartbeat_phase_ns + (since // self.heartbeat_ns) * self.heartbeat_ns
+
+    # --- assignment -------------------------------------------------------------------------------------------
+
+    def assign(self, partitions: Mapping[Partition, int], generation: int) -> None:
+        """The group's word: these partitions, from these offsets; partitions kept go on where they are."""
+        self.generation = generation
+        for partition in list(self.positions):
+            if partition not in partitions:
+                self._revoke(partition)
+        for partition, offset in partitions.items():
+            if partition not in self.positions:
+                self.positions[partition] = self.consumed[partition] = offset
+                self.committing[partition] = offset
+        self.rejoin_pending = False
+        self._discard_fetch()
+        if self.polling:
+            self._look_for_records()
+
+    def revoke_all(self) -> None:
+        """Give up everything, as the eager protocol has it before a member joins again."""
+        for partition in list(self.positions):
+            self._revoke(partition)
+        self._discard_fetch()
+
+    def _revoke(self, partition: Partition) -> None:
+        for state in (self.positions, self.consumed, self.committing, self.buffer):
+            state.pop(partition, None)
+        if any(record.partition is partition for record in self.polled):
+            self.polled = deque(record for record in self.polled if record.partition is not partition)
+
+    def _discard_fetch(self) -> None:
+        if self._fetch is not None:
+            self._fetch.answered = True
+            self._fetch = None
+
+    # --- the poll loop ----------------------------------------------------------------------------------------
+
+    def poll(self) -> None:
+        """Ask for records; they are in `polled` when `on_records` runs, which may be at once."""
+        if self.auto_commit and self.clock.now_ns >= self._next_auto_commit_ns:
+            self.commit()
+        self.polling = True
+        if self.rejoin_pending:
+            self.group.member_ready(self)
+        else:
+            self._look_for_records()
+
+    def _look_for_records(self) -> None:
+        now = self.clock.now_ns
+        room = self.max_poll_records
+        for partition, records in list(self.buffer.items()):
+            while records and room and records[0].due_ns <= now:
+                record = records.popleft()
+                self.polled.append(record)
+                self.consumed[partition] = record.offset + 1
+                room -= 1
+            if not records:
+                del self.buffer[partition]
+        if self.polled:
+            self.polling = False
+            if self.auto_commit and self._committer.callbacks is None:
+                self._arm_commit()
+            if self._fetch is None:
+                self._send_fetch()
+            self.on_records()
+            return
+        if self._fetch is None:
+            self._send_fetch()
+        if self.buffer:
+            self._wake_at(min(records[0].due_ns for records in self.buffer.values()))
+
+    def _wake_at(self, due_ns: int) -> None:
+        # A record of a retry topic is not due yet: its partition is paused until it is.
+        self._waker = self._waker.cancelled()
+        self.clock.arm(self._waker, self._wake, max(0, due_ns - self.clock.now_ns))
+
+    def _wake_up(self, _: Signal) -> None:
+        if self.alive and self.polling and not self.rejoin_pending:
+            self._look_for_records()
+
+    def _send_fetch(self) -> None:
+        positions = {partition: position for partition, position in self.positions.items()
+                     if partition not in self.buffer}
+        if positions:
+            # One request is out at a time: one that leaves partitions out must come back for their sake.
+            self._fetch = Fetch(self, positions, patient=len(positions) == len(self.positions))
+            self._fetch.send()
+
+    def _on_fetched(self, fetch: Fetch) -> None:
+        if fetch is not self._fetch:
+            return
+        self._fetch = None
+        for record in fetch.records:
+            partition = record.partition
+            records = self.buffer.get(partition)
+            if records is None:
+                records = self.buffer[partition] = deque()
+            records.append(record)
+            self.positions[partition] = record.offset + 1
+        # As in the Java client, only a poll collects what has arrived and asks for more.
+        if self.polling and not self.rejoin_pending:
+            self._look_for_records()
+
+    # --- commits ----------------------------------------------------------------------------------------------
+
+    def commit(self, upto: Mapping[Partition, int] | None = None) -> None:
+        """Commit offsets, by default what polls have returned; the group applies them when they arrive."""
+        self._next_auto_commit_ns = self.clock.now_ns + self.auto_commit_ns
+        wanted = self.consumed if upto is None else upto
+        offsets = {
+            partition: offset for partition, offset in wanted.items()
+            if offset > self.committing.get(partition, offset)
+        }
+        if offsets:
+            self.committing.update(offsets)
+            self.settled = dict(wanted)
+            self.to_broker.send(Call(self.group.commit, (self, self.generation, offsets)), CALL)
+
+    def _arm_commit(self) -> None:
+        self.clock.arm(self._committer, self._commit_due, max(0, self._next_auto_commit_ns - self.clock.now_ns))
+
+    def _auto_commit_due(self, _: Signal) -> None:
+        # A consumer that waits in poll commits on time; one that works commits at its next poll.
+        if self.alive and self.polling and self.clock.now_ns >= self._next_auto_commit_ns:
+            self.commit()
+
+    def _transmission_lost(self, signal: Signal) -> None:
+        """The connection broke: what was asked is asked again on the next one."""
+        if isinstance(signal, Call):
+            for partition in self.committing:
+                self.committing[partition] = min(self.committing[partition], self.group.committed[partition])
+            self.clock.at(self.clock.now_ns + RECONNECT_NS, self._commit_again)
+        elif signal is self._fetch:
+            self._discard_fetch()
+            self.clock.at(self.clock.now_ns + RECONNECT_NS, self._fetch_again)
+
+    def _commit_again(self) -> None:
+        if self.alive:
+            self.commit(self.settled)
+
+    def _fetch_again(self) -> None:
+        if self.alive and self._fetch is None:
+            self._send_fetch()
+
+    def die(self) -> None:
+        """No goodbye: fetches, buffers and uncommitted positions are gone with the process."""
+        self.alive = False
+        self.polling = False
+        self._discard_fetch()
+        self.revoke_all()
+        self.polled.clear()
+        self._committer = self._committer.cancelled()
+        self._waker = self._waker.cancelled()

@@ -1,0 +1,255 @@
+"""The Kafka producer: batches by partition, one request a broker node at a time, retries and idempotence."""
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from edasim.brokers.kafka.log import Partition
+from edasim.core.clock import Signal, Stage, Timer
+from edasim.core.deadlines import Deadlines
+from edasim.core.link import Link
+from edasim.core.message import Message
+
+if TYPE_CHECKING:
+    from edasim.brokers.kafka.cluster import Cluster, Topic
+
+MILLISECOND = 1_000_000
+Answer = Callable[[Message, bool], None]
+
+
+class Batch:
+    """Records of one partition that travel together.  `sequence` identifies it to an idempotent broker."""
+
+    __slots__ = ("answers", "bytes", "deadline_ns", "done", "messages", "partition", "sequence", "tries")
+
+    def __init__(self, partition: Partition, deadline_ns: int) -> None:
+        self.partition = partition
+        self.messages: list[tuple[Message, int, int]] = []
+        self.answers: list[Answer | None] = []
+        self.bytes = 0
+        self.sequence = -1
+        self.deadline_ns = deadline_ns
+        self.tries = 0
+        self.done = False
+
+
+class Request(Signal):
+    """One produce request to one node, and its response.  `first` is the request that it repeats."""
+
+    __slots__ = ("batches", "first", "node", "ok", "producer", "sent_ns", "waiting")
+
+    def __init__(self, producer: Producer, node: int, batches: list[Batch], sent_ns: int) -> None:
+        self.callbacks = None
+        self.producer = producer
+        self.node = node
+        self.batches = batches
+        self.sent_ns = sent_ns
+        self.first: Request | None = None
+        self.waiting = 0
+        self.ok = True
+
+
+class Producer:
+    """One producer client.  `options` are the resolved producer options by their real names.
+
+    A batch leaves when it is full or when linger.ms is over for any batch of its node, and takes along what else
+    waits for that node; at most max.in.flight.requests.per.connection requests are unanswered.
+    """
+
+    def __init__(self, cluster: Cluster, name: str, links: tuple[Link, Link], options: Mapping[str, Any]) -> None:
+        world = cluster.world
+        self.cluster = cluster
+        self.clock = world.clock
+        self.name = name
+        self.to_broker, self.to_client = links
+        self.id = cluster.next_producer_id()
+        self.acks = str(options["acks"])
+        self.idempotent = bool(options["enable.idempotence"])
+        self.linger_ns = options["linger.ms"] * MILLISECOND
+        self.batch_bytes = options["batch.size"]
+        self.in_flight_limit = options["max.in.flight.requests.per.connection"]
+        self.retries = options["retries"]
+        self.delivery_timeout_ns = options["delivery.timeout.ms"] * MILLISECOND
+        self.request_timeout_ns = options["request.timeout.ms"] * MILLISECOND
+        self.backoff_ns = options["retry.backoff.ms"] * MILLISECOND
+        self.backoff_max_ns = options["retry.backoff.max.ms"] * MILLISECOND
+        self._jitter = world.draws.sequential("producer backoff", name)
+        self._sticky_draw = world.draws.sequential("sticky partition", name)
+        self._sticky: dict[str, list[int]] = {}
+        self._waiting: dict[int, dict[Partition, deque[Batch]]] = {}
+        self._linger: dict[int, Timer] = {}
+        self._ready: set[int] = set()
+        self._in_flight: dict[int, int] = {}
+        self._sequences: dict[Partition, int] = {}
+        self._unanswered: dict[Request, None] = {}
+        self._backing_off = 0
+        self._lingered: Stage = (self._linger_over,)
+        self._arrives: Stage = (cluster.receive,)
+        self._answered: Stage = (self._on_response,)
+        self._timeouts = Deadlines(self.clock, self._unanswered.__contains__, self._request_failed)
+        self.to_broker.on_lost = self.to_client.on_lost = self._transmission_lost
+
+    def owes(self) -> bool:
+        """Whether something is buffered, on its way, or waits to be sent again."""
+        return bool(self._unanswered or self._waiting or self._backing_off)
+
+    # --- into the buffer --------------------------------------------------------------------------------------
+
+    def send(self, message: Message, topic: Topic, answer: Answer | None, attempt: int = 0, due_ns: int = 0) -> None:
+        """Hand a message to the client; `answer(message, ok)` runs when it is acknowledged or given up.
+
+        Without acks it counts as sent at once.
+        """
+        if message.key is None or not topic.keyed:
+            partition = topic.partitions[self._sticky_partition(topic, message.size)]
+        else:
+            partition = topic.partition_of(message.key)
+        node = self.cluster.leader_node(partition)
+        waiting = self._waiting.setdefault(node, {})
+        batches = waiting.setdefault(partition, deque())
+        if not batches or batches[-1].tries or batches[-1].bytes + message.size > self.batch_bytes:
+            batches.append(Batch(partition, self.clock.now_ns + self.delivery_timeout_ns))
+        batch = batches[-1]
+        batch.messages.append((message, attempt, due_ns))
+        batch.answers.append(answer if self.acks != "0" else None)
+        batch.bytes += message.size
+        if self.linger_ns == 0 or batch.bytes >= self.batch_bytes or len(batches) > 1:
+            self._drain(node)
+        elif node not in self._linger:
+            self._linger[node] = timer = Timer(node)
+            self.clock.arm(timer, self._lingered, self.linger_ns)
+        if self.acks == "0" and answer is not None:
+            answer(message, True)
+
+    def _sticky_partition(self, topic: Topic, size: int) -> int:
+        # Without a key: stay with one partition until batch.size bytes went there (KIP-794).
+        state = self._sticky.get(topic.name)
+        if state is None or state[1] >= self.batch_bytes:
+            state = self._sticky[topic.name] = [int(self._sticky_draw.draw() * len(topic.partitions)), 0]
+        state[1] += size
+        return state[0]
+
+    def _linger_over(self, timer: Timer) -> None:
+        node: int = timer.owner
+        del self._linger[node]
+        self._drain(node)
+
+    def forget(self) -> None:
+        """The client dies: its buffer is lost, and nobody hears what is answered."""
+        self._waiting.clear()
+        self._ready.clear()
+        for request in self._unanswered:
+            self._in_flight[request.node] -= 1
+        self._unanswered.clear()
+        for timer in self._linger.values():
+            timer.cancelled()
+        self._linger.clear()
+
+    # --- requests ---------------------------------------------------------------------------------------------
+
+    def _drain(self, node: int) -> None:
+        timer = self._linger.pop(node, None)
+        if timer is not None:
+            timer.cancelled()
+        if self._in_flight.get(node, 0) >= self.in_flight_limit:
+            self._ready.add(node)
+            return
+        self._ready.discard(node)
+        waiting = self._waiting.get(node)
+        if not waiting:
+            return
+        batches = []
+        for partition in list(waiting):
+            batches.append(waiting[partition].popleft())
+            if not waiting[partition]:
+                del waiting[partition]
+        if waiting:
+            self._ready.add(node)
+        else:
+            del self._waiting[node]
+        for batch in batches:
+            if batch.sequence < 0:
+                batch.sequence = self._sequences[batch.partition] = self._sequences.get(batch.partition, -1) + 1
+        self._transmit(Request(self, node, batches, self.clock.now_ns))
+        if node in self._ready:
+            self._drain(node)
+
+    def _transmit(self, request: Request) -> None:
+        if self.acks != "0":
+            self._in_flight[request.node] = self._in_flight.get(request.node, 0) + 1
+            self._unanswered[request] = None
+            self._timeouts.add(request.sent_ns + self.request_timeout_ns, request)
+        self.to_broker.send(request, self._arrives)
+        if self.to_broker.repeats():
+            again = Request(self, request.node, request.batches, request.sent_ns)
+            again.first = request
+            for batch in request.batches:
+                self.cluster.repeated(batch.messages[0][0].id)
+            self.to_broker.send(again, self._arrives)
+
+    def respond(self, request: Request) -> None:
+        """At the broker: answer a request, over the wire."""
+        if self.acks != "0":
+            self.to_client.send(request, self._answered)
+
+    def _on_response(self, request: Request) -> None:
+        first = request.first or request
+        if first not in self._unanswered:
+            return
+        if not request.ok:
+            self._request_failed(first)
+            return
+        self._close(first)
+        for batch in first.batches:
+            self._complete(batch, True)
+        if first.node in self._ready:
+            self._drain(first.node)
+
+    def _close(self, request: Request) -> None:
+        del self._unanswered[request]
+        self._in_flight[request.node] -= 1
+
+    def _complete(self, batch: Batch, ok: bool) -> None:
+        if batch.done:
+            return
+        batch.done = True
+        for (message, _, _), answer in zip(batch.messages, batch.answers, strict=True):
+            if answer is not None:
+                answer(message, ok)
+
+    # --- what goes wrong --------------------------------------------------------------------------------------
+
+    def _transmission_lost(self, signal: Signal) -> None:
+        """The connection broke under a request or its response: the client notices and tries again."""
+        if isinstance(signal, Request):
+            self.cluster.lost(signal.batches[0].messages[0][0].id)
+            if (signal.first or signal) in self._unanswered:
+                self._request_failed(signal.first or signal)
+
+    def _request_failed(self, request: Request) -> None:
+        self._close(request)
+        for batch in request.batches:
+            batch.tries += 1
+            if batch.tries > self.retries or self.clock.now_ns >= batch.deadline_ns:
+                self._complete(batch, False)
+            else:
+                self._retry_later(request.node, batch)
+        if request.node in self._ready:
+            self._drain(request.node)
+
+    def _retry_later(self, node: int, batch: Batch) -> None:
+        # Exponential from retry.backoff.ms with a jitter of a fifth, up to retry.backoff.max.ms (KIP-580).
+        wait_ns = min(self.backoff_ns * 2 ** min(batch.tries - 1, 30), self.backoff_max_ns)
+        wait_ns = round(wait_ns * (0.8 + 0.4 * self._jitter.draw()))
+        self._backing_off += 1
+
+        def again() -> None:
+            self._backing_off -= 1
+            if self.clock.now_ns >= batch.deadline_ns:
+                self._complete(batch, False)
+                return
+            self._waiting.setdefault(node, {}).setdefault(batch.partition, deque()).appendleft(batch)
+            self._drain(node)
+
+        self.clock.at(min(self.clock.now_ns + wait_ns, batch.deadline_ns), again)

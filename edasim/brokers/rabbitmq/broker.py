@@ -1,0 +1,151 @@
+"""The RabbitMQ broker: exchanges, queues, and what happens between a publish and its confirm."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edasim.brokers.rabbitmq.entry import Entry, Publication, died_in_circles, with_death
+from edasim.brokers.rabbitmq.exchange import Router
+from edasim.brokers.rabbitmq.routes import Headers
+from edasim.brokers.rabbitmq.queue import Queue
+from edasim.core.clock import Stage
+from edasim.core.draws import Law, SequentialDraw, StreamBundle
+from edasim.core.journal import Place, Verb
+from edasim.core.world import World
+
+
+@dataclass(frozen=True)
+class BrokerTimes:
+    """How long the broker's own steps take: laws from uniforms to nanoseconds."""
+
+    hop: Law
+    append: Law
+    flush: Law
+
+
+class Broker:
+    """One logical broker (a node, or a cluster whose quorum queues span its nodes).
+
+    While `refusing` holds a share, what arrives is nacked.
+    """
+
+    def __init__(self, world: World, times: BrokerTimes, persistent: bool) -> None:
+        self.world = world
+        self.times = times
+        self.persistent = persistent
+        self.router = Router()
+        self.queues: dict[str, Queue] = {}
+        self._flush = world.draws.sequential("flush", "rabbitmq", times.flush)
+        self._flushed: Stage = (self._confirm,)
+        place = Place("exchange", "rabbitmq")
+        self.unroutable = world.writer(Verb.unroutable, place)
+        self.repeated = world.writer(Verb.repeated, place)
+        self.lost = world.writer(Verb.lost, place)
+        self.dropped = world.writer(Verb.dropped, place)
+        self.refusing: list[float] = []
+        self._routes: dict[tuple[str, str], tuple[Queue, ...]] = {}
+        self._routes_version = -1
+
+    def majority_draw(self, queue: str, members: int) -> SequentialDraw:
+        """How long until a majority of a quorum queue's members has an entry on disk, the leader included."""
+        followers = members - 1
+        needed = members // 2 + 1
+        streams = [self.world.draws.stream(f"majority {part} {number}", queue)
+                   for number in range(followers) for part in ("there", "flush", "back")]
+        own = self.world.draws.stream("majority flush", queue)
+        times = self.times
+
+        def law(uniforms: NDArray[np.float64]) -> NDArray[np.int64]:
+            done = [times.flush(uniforms[-1])]
+            for number in range(followers):
+                there, flush, back = uniforms[3 * number : 3 * number + 3]
+                done.append(times.hop(there) + times.flush(flush) + times.hop(back))
+            return np.sort(np.array(done), axis=0)[needed - 1]
+
+        return SequentialDraw(StreamBundle([*streams, own]), law)
+
+    def declare_queue(self, name: str, arguments: Mapping[str, object], service: str = "",
+                      parking: bool = False) -> Queue:
+        """queue.declare; the default exchange reaches it by its name."""
+        queue = Queue(self, name, arguments, service, parking)
+        self.queues[name] = queue
+        self.router.add_queue(name)
+        self.world.add_part(queue)
+        return queue
+
+    def bind(self, exchange: str, kind: str, queue: str, routing_key: str,
+             headers: Headers | None = None) -> None:
+        """exchange.declare and queue.bind."""
+        self.router.declare(exchange, kind).bind(queue, routing_key, headers)
+
+    # --- a publication at the broker --------------------------------------------------------------------------
+
+    def receive(self, publication: Publication) -> None:
+        """Route a publication into queues; confirm it when they have it safe."""
+        if self.refusing:
+            publication.ok = False
+            self._confirm(publication)
+            return
+        queues = self._route(publication)
+        if not queues:
+            self.unroutable(publication.message.id)
+        publication.waiting = 1
+        for queue in queues:
+            if not queue.put(publication):
+                publication.ok = False
+        if self.persistent and queues and publication.ok and publication.waiting == 1:
+            self.world.clock.arm(publication, self._flushed, self._flush.draw())
+        else:
+            self.settled(publication)
+
+    def settled(self, publication: Publication) -> None:
+        """One of those that the confirm waits for is done."""
+        publication.waiting -= 1
+        if publication.waiting == 0:
+            self._confirm(publication)
+
+    def _confirm(self, publication: Publication) -> None:
+        if publication.publisher is not None:
+            publication.publisher.confirm(publication)
+
+    def _route(self, publication: Publication) -> tuple[Queue, ...]:
+        if self._routes_version != self.router.version:
+            self._routes.clear()
+            self._routes_version = self.router.version
+        headers = publication.properties.headers
+        step = (publication.exchange, publication.routing_key)
+        queues = self._routes.get(step) if headers is None else None
+        if queues is None:
+            names = self.router.route(*step, headers) if self.router.has_exchange(publication.exchange) else ()
+            queues = tuple(self.queues[name] for name in names)
+            if headers is None:
+                self._routes[step] = queues
+        return queues
+
+    # --- dead letters -----------------------------------------------------------------------------------------
+
+    def dead_letter(self, entry: Entry, reason: str) -> None:
+        """An entry leaves its queue because it was rejected, expired, crowded out or delivered too often."""
+        queue = entry.queue
+        exchange = queue.arguments.get("x-dead-letter-exchange")
+        if reason == "expired":
+            queue.expired(entry.message.id)
+        elif exchange is None:
+            queue.dropped(entry.message.id)
+        else:
+            queue.dead_lettered(entry.message.id)
+        if exchange is None or not self.router.has_exchange(str(exchange)):
+            return
+        properties = with_death(entry, reason, self.world.clock.now_ns)
+        key = queue.arguments.get("x-dead-letter-routing-key")
+        publication = Publication(entry.message, str(exchange), str(key if key is not None else entry.routing_key),
+                                  None, properties)
+        publication.waiting = 1
+        for target in self._route(publication):
+            if died_in_circles(properties, target.name):
+                self.dropped(entry.message.id)
+            else:
+                target.put(publication)

@@ -1,0 +1,196 @@
+"""The client's side of RabbitMQ: subscriptions with a prefetch window, and publishers with confirms."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from edasim.brokers.rabbitmq.entry import PLAIN, Answer, Entry, Properties, Publication
+from edasim.core.clock import Signal, Stage
+from edasim.core.link import Link
+from edasim.core.message import Message
+
+if TYPE_CHECKING:
+    from edasim.brokers.rabbitmq.broker import Broker
+    from edasim.brokers.rabbitmq.queue import Queue
+
+
+class Subscription:
+    """One basic.consume on a channel of its own: at most `prefetch` deliveries unacknowledged (None: no limit).
+
+    `on_delivery(entry)` runs at the client.  With `auto_ack` the broker forgets a delivery as it sends it.
+    """
+
+    def __init__(self, queue: Queue, links: tuple[Link, Link], on_delivery: Callable[[Entry], None],
+                 prefetch: int | None = None, auto_ack: bool = False) -> None:
+        self.queue = queue
+        self.to_client, self.to_broker = links
+        self.prefetch = prefetch
+        self.auto_ack = auto_ack
+        self.open = False
+        self.waits_for_turn = False
+        self.unacked: dict[int, Entry] = {}
+        self._next_tag = 1
+        self._arrives: Stage = (on_delivery,)
+        self._acked: Stage = (self._on_ack,)
+        self._rejected: Stage = (self._on_reject,)
+        self._requeued: Stage = (self._on_requeue,)
+
+    def start(self) -> None:
+        """Begin (or begin again) to receive."""
+        self.open = True
+        if self not in self.queue.subscriptions:
+            self.queue.subscriptions.append(self)
+        self.queue.offer_room(self)
+        self.queue.dispatch()
+
+    def has_room(self) -> bool:
+        """Whether the broker may send it another delivery."""
+        return self.open and (self.auto_ack or self.prefetch is None or len(self.unacked) < self.prefetch)
+
+    def set_prefetch(self, prefetch: int | None) -> None:
+        """basic.qos: another window from now on; what is out stays out."""
+        self.prefetch = prefetch
+        self.queue.offer_room(self)
+        self.queue.dispatch()
+
+    def deliver(self, entry: Entry) -> None:
+        """At the broker: send an entry to the client."""
+        entry.tag = self._next_tag
+        self._next_tag += 1
+        entry.subscription = self
+        queue = self.queue
+        if entry.redelivered:
+            queue.redelivered(entry.message.id)
+        else:
+            queue.delivered(entry.message.id)
+        if self.auto_ack:
+            queue.acknowledged(entry.message.id)
+        else:
+            self.unacked[entry.tag] = entry
+        self.to_client.send(entry, self._arrives)
+
+    # --- what the client says ---------------------------------------------------------------------------------
+
+    def ack(self, entry: Entry) -> None:
+        """basic.ack; when the wire swallows it the broker delivers the entry again."""
+        if not self.auto_ack:
+            self.to_broker.send(entry, self._requeued if self.to_broker.repeats() else self._acked)
+
+    def reject(self, entry: Entry) -> None:
+        """basic.reject without requeue: dead-lettered, or dropped."""
+        if not self.auto_ack:
+            self.to_broker.send(entry, self._rejected)
+
+    def requeue(self, entry: Entry) -> None:
+        """basic.reject with requeue: back to its original place."""
+        if not self.auto_ack:
+            self.to_broker.send(entry, self._requeued)
+
+    def _settle(self, entry: Entry) -> bool:
+        # A settlement that arrives after its channel closed names a delivery that is no longer here.
+        return self.unacked.pop(entry.tag, None) is not None
+
+    def _on_ack(self, entry: Entry) -> None:
+        if not self._settle(entry):
+            return
+        queue = self.queue
+        queue.acknowledged(entry.message.id)
+        queue.offer_room(self)
+        if queue.fresh or queue.returned:
+            queue.dispatch()
+
+    def _on_reject(self, entry: Entry) -> None:
+        if self._settle(entry):
+            self.queue.broker.dead_letter(entry, "rejected")
+            self.queue.offer_room(self)
+            self.queue.dispatch()
+
+    def _on_requeue(self, entry: Entry) -> None:
+        if self._settle(entry):
+            self.queue.offer_room(self)
+            self.queue.put_back([entry], counts=True)
+
+    # --- leaving ----------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """The channel is gone: all its unacknowledged entries return to their places."""
+        self.open = False
+        entries = list(self.unacked.values())
+        self.unacked.clear()
+        if self.waits_for_turn:
+            self.queue.with_room.remove(self)
+            self.waits_for_turn = False
+        self.queue.put_back(entries, counts=True)
+
+
+class Publisher:
+    """basic.publish over one connection, with confirms or without.
+
+    With confirms, what was not confirmed when the connection broke is sent again on the next one (so that a lost
+    confirm makes a duplicate); without, it counts as published as soon as it is sent.
+    """
+
+    def __init__(self, broker: Broker, links: tuple[Link, Link], confirms: bool, reconnect_ns: int) -> None:
+        self.broker = broker
+        self.to_broker, self.to_client = links
+        self.confirms = confirms
+        self.reconnect_ns = reconnect_ns
+        self.unconfirmed: dict[Publication, None] = {}
+        self._down = False
+        self._arrives: Stage = (broker.receive,)
+        self._answered: Stage = (self._on_confirm,)
+        self.to_broker.on_lost = self._connection_breaks
+        self.to_client.on_lost = self._connection_breaks
+
+    def owes(self) -> bool:
+        """Whether a confirm is awaited."""
+        return bool(self.unconfirmed)
+
+    def publish(self, message: Message, exchange: str, routing_key: str, answer: Answer | None,
+                properties: Properties = PLAIN) -> None:
+        """Send a message to an exchange; `answer(publication, ok)` runs at the client when it is confirmed."""
+        publication = Publication(message, exchange, routing_key, answer, properties)
+        if self.confirms:
+            publication.publisher = self
+            self.unconfirmed[publication] = None
+        if not self._down:
+            self._send(publication)
+        elif not self.confirms:
+            self.broker.lost(message.id)
+        if not self.confirms and answer is not None:
+            answer(publication, True)
+
+    def _send(self, publication: Publication) -> None:
+        self.to_broker.send(publication, self._arrives)
+        if self.to_broker.repeats():
+            self.broker.repeated(publication.message.id)
+            self.to_broker.send(publication.repetition(), self._arrives)
+
+    def forget(self) -> None:
+        """The client dies: it hears no confirm any more; what is on the wire arrives."""
+        self.unconfirmed.clear()
+
+    def confirm(self, publication: Publication) -> None:
+        """At the broker: say whether it was taken, over the wire."""
+        self.to_client.send(publication, self._answered)
+
+    def _on_confirm(self, publication: Publication) -> None:
+        first = publication.first or publication
+        if first in self.unconfirmed:
+            del self.unconfirmed[first]
+            if first.answer is not None:
+                first.answer(first, publication.ok)
+
+    def _connection_breaks(self, signal: Signal) -> None:
+        """What was on this connection is gone; what was not confirmed is sent again on the next one."""
+        if isinstance(signal, Publication):
+            self.broker.lost(signal.message.id)
+        if self._down:
+            return
+        self._down = True
+        self.broker.world.clock.at(self.broker.world.clock.now_ns + self.reconnect_ns, self._reconnect)
+
+    def _reconnect(self) -> None:
+        self._down = False
+        for publication in list(self.unconfirmed):
+            self._send(publication.repetition())

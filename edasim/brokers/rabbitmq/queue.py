@@ -1,0 +1,242 @@
+"""A RabbitMQ queue, classic or quorum: ready entries in order, consumers with room in turn."""
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, cast
+
+from edasim.brokers.rabbitmq.entry import Entry, Publication
+from edasim.core.clock import Signal, Stage, Timer
+from edasim.core.conservation import Counts, queue_imbalance
+from edasim.core.journal import Place, Verb
+from edasim.core.world import World
+
+if TYPE_CHECKING:
+    from edasim.brokers.rabbitmq.broker import Broker
+    from edasim.brokers.rabbitmq.channel import Subscription
+
+MILLISECOND = 1_000_000
+
+
+class Queue:
+    """One queue on the broker.
+
+    `arguments` are resolved x-arguments by their real names.  A `parking` queue is for people to look at: what
+    lies in it is owed to nobody.  `service` names the service that it feeds, or "".
+    """
+
+    def __init__(self, broker: Broker, name: str, arguments: Mapping[str, object], service: str = "",
+                 parking: bool = False) -> None:
+        world: World = broker.world
+        self.broker = broker
+        self.clock = world.clock
+        self.name = name
+        self.arguments = arguments
+        self.parking = parking
+        self.service = service
+        self.fresh: deque[Entry] = deque()
+        self.returned: list[tuple[int, Entry]] = []
+        self.uncommitted: dict[Entry, None] = {}
+        self.subscriptions: list[Subscription] = []
+        self.with_room: deque[Subscription] = deque()
+        self.quorum = arguments["x-queue-type"] == "quorum"
+        self.max_length = cast("int | None", arguments.get("x-max-length"))
+        self.max_bytes = cast("int | None", arguments.get("x-max-length-bytes"))
+        self._ready_bytes = 0
+        self._next_position = 0
+        self._expiring = False
+        self._expiry = Timer(self)
+        self._expiry_due: Stage = (self._head_expires,)
+        self._committed: Stage = (self._commit,)
+        place = Place("queue", name, service, "parking" if parking else "")
+        self.place = place
+        self.routed = world.writer(Verb.routed, place)
+        self.delivered = world.writer(Verb.delivered, place)
+        self.redelivered = world.writer(Verb.redelivered, place)
+        self.acknowledged = world.writer(Verb.acknowledged, place)
+        self.dropped = world.writer(Verb.dropped, place)
+        self.expired = world.writer(Verb.expired, place)
+        self.dead_lettered = world.writer(Verb.dead_lettered, place)
+        self._majority = broker.majority_draw(name, int(cast(int, arguments["x-quorum-initial-group-size"])))
+
+    # --- what is in it ----------------------------------------------------------------------------------------
+
+    def imbalance(self, counts: Counts) -> str:
+        """Whether its books balance."""
+        return queue_imbalance(self, counts)
+
+    @property
+    def waiting(self) -> int:
+        """Entries that wait for a consumer; what a quorum queue has not committed yet has not come in."""
+        return self.ready
+
+    @property
+    def ready(self) -> int:
+        """Entries that wait for a consumer."""
+        return len(self.fresh) + len(self.returned)
+
+    @property
+    def in_flight(self) -> int:
+        """Entries that are with consumers, not yet acknowledged."""
+        return sum(len(subscription.unacked) for subscription in self.subscriptions)
+
+    def owes(self) -> bool:
+        """Whether it will still deliver something, or waits for an acknowledgement."""
+        if self.uncommitted or self.in_flight:
+            return True
+        return not self.parking and self.ready > 0
+
+    # --- coming in --------------------------------------------------------------------------------------------
+
+    def put(self, publication: Publication) -> bool:
+        """Take in a publication; False when the queue is full and refuses.
+
+        Of a quorum queue the entry is there, and the publication confirmed, once a majority has it.
+        """
+        refuses = self.arguments["x-overflow"] != "drop-head"
+        if refuses and self._full_for(publication.message.size):
+            if self.arguments["x-overflow"] == "reject-publish-dlx":
+                self.broker.dead_letter(Entry(self, publication), "maxlen")
+            return False
+        entry = Entry(self, publication)
+        if self.quorum:
+            publication.waiting += 1
+            self.uncommitted[entry] = None
+            self.clock.arm(entry, self._committed, self._majority.draw())
+        else:
+            self._enqueue(entry)
+        return True
+
+    def _commit(self, entry: Entry) -> None:
+        del self.uncommitted[entry]
+        publication = entry.publication
+        assert publication is not None
+        self._enqueue(entry)
+        self.broker.settled(publication)
+
+    def _enqueue(self, entry: Entry) -> None:
+        self.routed(entry.message.id)
+        entry.publication = None
+        entry.position = self._next_position
+        self._next_position += 1
+        self._set_expiry(entry)
+        if self.with_room and not self.fresh and not self.returned:
+            self._hand_over(entry)
+            return
+        if entry.expires_ns and entry.expires_ns <= self.clock.now_ns and not self.fresh and not self.returned:
+            self._expire(entry)
+            return
+        self.fresh.append(entry)
+        self._ready_bytes += entry.message.size
+        if self.max_length is not None or self.max_bytes is not None:
+            self._drop_head_when_over()
+        if self._expiring:
+            self._watch_head()
+
+    def _set_expiry(self, entry: Entry) -> None:
+        queue_ttl = cast("int | None", self.arguments.get("x-message-ttl"))
+        message_ttl_ns = entry.properties.expiration_ns
+        if queue_ttl is None and message_ttl_ns is None:
+            return
+        limits = [ttl for ttl in (message_ttl_ns, None if queue_ttl is None else queue_ttl * MILLISECOND)
+                  if ttl is not None]
+        entry.expires_ns = self.clock.now_ns + min(limits) or 1
+        self._expiring = True
+
+    def _full_for(self, size: int) -> bool:
+        if self.max_length is not None and self.ready >= self.max_length and not self._would_go_on():
+            return True
+        return self.max_bytes is not None and self._ready_bytes + size > self.max_bytes and not self._would_go_on()
+
+    def _would_go_on(self) -> bool:
+        return bool(self.with_room) and self.ready == 0
+
+    def _drop_head_when_over(self) -> None:
+        while (self.max_length is not None and self.ready > self.max_length) or (
+            self.max_bytes is not None and self._ready_bytes > self.max_bytes and self.ready
+        ):
+            self.broker.dead_letter(self._pop(), "maxlen")
+
+    # --- going out --------------------------------------------------------------------------------------------
+
+    def dispatch(self) -> None:
+        """Hand ready entries to consumers with room, one each in turn."""
+        while self.with_room and (self.fresh or self.returned):
+            if self._expiring and self._drop_expired_head():
+                continue
+            self._hand_over(self._pop())
+        if self._expiring:
+            self._watch_head()
+
+    def _hand_over(self, entry: Entry) -> None:
+        subscription = self.with_room.popleft()
+        subscription.waits_for_turn = False
+        subscription.deliver(entry)
+        self.offer_room(subscription)
+
+    def offer_room(self, subscription: Subscription) -> None:
+        """A consumer may have room: then it queues up for a turn."""
+        if not subscription.waits_for_turn and subscription.has_room():
+            subscription.waits_for_turn = True
+            self.with_room.append(subscription)
+
+    def get(self) -> Entry | None:
+        """basic.get: take the head, if there is one that has not expired."""
+        while self.fresh or self.returned:
+            if not (self._expiring and self._drop_expired_head()):
+                return self._pop()
+        return None
+
+    def _pop(self) -> Entry:
+        entry = self._head(remove=True)
+        self._ready_bytes -= entry.message.size
+        return entry
+
+    def _head(self, remove: bool = False) -> Entry:
+        # What came back holds an older place than anything that never left.
+        if self.returned and (not self.fresh or self.returned[0][0] < self.fresh[0].position):
+            return heappop(self.returned)[1] if remove else self.returned[0][1]
+        return self.fresh.popleft() if remove else self.fresh[0]
+
+    def put_back(self, entries: list[Entry], counts: bool) -> None:
+        """Return deliveries to their original places, marked as redelivered.
+
+        `counts`: whether it counts toward x-delivery-limit of a quorum queue (a crash and a reject do).
+        """
+        limit = cast("int | None", self.arguments.get("x-delivery-limit")) if self.quorum else None
+        for old in entries:
+            entry = old.fresh_copy()
+            entry.redelivered = True
+            entry.delivery_count += counts
+            if limit is not None and 0 <= limit < entry.delivery_count:
+                self.broker.dead_letter(entry, "delivery_limit")
+                continue
+            heappush(self.returned, (entry.position, entry))
+            self._ready_bytes += entry.message.size
+        self.dispatch()
+
+    # --- expiry, at the head only -----------------------------------------------------------------------------
+
+    def _drop_expired_head(self) -> bool:
+        head = self._head()
+        if not head.expires_ns or head.expires_ns > self.clock.now_ns:
+            return False
+        self._expire(self._pop())
+        return True
+
+    def _expire(self, entry: Entry) -> None:
+        self.broker.dead_letter(entry, "expired")
+
+    def _watch_head(self) -> None:
+        if self.ready == 0:
+            return
+        expires_ns = self._head().expires_ns
+        if expires_ns:
+            self._expiry = self._expiry.cancelled()
+            self.clock.arm(self._expiry, self._expiry_due, max(0, expires_ns - self.clock.now_ns))
+
+    def _head_expires(self, _: Signal) -> None:
+        while self.ready and self._drop_expired_head():
+            pass
+        self._watch_head()

@@ -1,0 +1,100 @@
+"""Conservation: nothing vanishes and nothing appears.  The journal's counts are held against the live containers."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edasim.core.journal import Journal, Place, Verb
+
+_VERBS = 64
+
+
+class ConservationError(AssertionError):
+    """Messages appeared or vanished; the message says where and how many."""
+
+
+class Counts:
+    """How often each verb happened at each place, and the last number of it, kept up as the journal grows."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._seen = 0
+        self._counts: NDArray[np.int64] = np.zeros(0, np.int64)
+        self._last: dict[int, int] = {}
+
+    def update(self) -> None:
+        """Read what was recorded since the last time."""
+        facts = self._journal.facts(self._seen)
+        self._seen += len(facts)
+        codes = facts.places.astype(np.int64) * _VERBS + facts.verbs
+        size = len(self._journal.places) * _VERBS
+        counts = np.bincount(codes, minlength=size)
+        counts[: len(self._counts)] += self._counts
+        self._counts = counts
+        offsets = facts.verbs == Verb.committed
+        self._last.update(zip(codes[offsets].tolist(), facts.numbers[offsets].tolist(), strict=True))
+
+    def of(self, verb: Verb, place: Place) -> int:
+        """How often the verb happened at the place."""
+        code = self._journal.place(place) * _VERBS + verb
+        return int(self._counts[code]) if code < len(self._counts) else 0
+
+    def total(self, verb: Verb) -> int:
+        """How often the verb happened anywhere."""
+        return int(self._counts[int(verb) :: _VERBS].sum())
+
+    def last(self, verb: Verb, place: Place) -> int | None:
+        """The number of the last such fact (kept for `committed`)."""
+        return self._last.get(self._journal.place(place) * _VERBS + verb)
+
+
+class Account(Protocol):
+    """Something whose books must balance."""
+
+    def imbalance(self, counts: Counts) -> str:
+        """An empty text when they do, else what does not add up."""
+
+
+class QueueLike(Protocol):
+    """A queue that knows its place and its live lengths."""
+
+    place: Place
+
+    @property
+    def waiting(self) -> int: ...
+    @property
+    def in_flight(self) -> int: ...
+
+
+def queue_imbalance(queue: QueueLike, counts: Counts) -> str:
+    """in = acknowledged + dropped + expired + dead-lettered + waiting + in flight."""
+    came = counts.of(Verb.routed, queue.place)
+    left = {verb.name: counts.of(verb, queue.place)
+            for verb in (Verb.acknowledged, Verb.dropped, Verb.expired, Verb.dead_lettered)}
+    here = {"waiting": queue.waiting, "in flight": queue.in_flight}
+    if came == sum(left.values()) + sum(here.values()):
+        return ""
+    parts = " + ".join(f"{number} {name.replace('_', '-')}" for name, number in {**left, **here}.items())
+    return f"{queue.place}: {came} came in, but {parts} = {sum(left.values()) + sum(here.values())}"
+
+
+class Conservation:
+    """All accounts of one run; `check` raises at the first imbalance."""
+
+    def __init__(self, journal: Journal, now_s: Callable[[], float]) -> None:
+        self._counts = Counts(journal)
+        self._now_s = now_s
+        self.accounts: list[Account] = []
+        self.checks = 0
+
+    def check(self) -> None:
+        """Hold every account against the journal, now."""
+        self._counts.update()
+        for account in self.accounts:
+            problem = account.imbalance(self._counts)
+            if problem:
+                raise ConservationError(f"conservation is broken at {self._now_s():.6f} s: {problem}")
+        self.checks += 1

@@ -1,0 +1,148 @@
+"""The journal: the append-only list of the facts of one run, and the only thing that measures.
+
+A fact is (time, verb, message, place).  Two flat columns of 64-bit integers hold it: the time in nanoseconds,
+and the verb, the place and the number packed into one.  `writer` hands out a function for one verb at one place,
+so that the engine reads as a sentence (`self.delivered(message.id)`) and pays two appends.
+"""
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edasim.core.clock import Clock
+
+_PLACE_SHIFT = 38
+_VERB_SHIFT = 57
+_NUMBER_MASK = (1 << _PLACE_SHIFT) - 1
+_PLACE_MASK = (1 << (_VERB_SHIFT - _PLACE_SHIFT)) - 1
+
+Writer = Callable[[int], None]
+
+
+class Verb(IntEnum):
+    """What can happen, in the past tense.  The number of a fact is a message's id unless it says otherwise."""
+
+    placed = 0  # a customer placed an order
+    accepted = 1  # the customer was told yes
+    refused = 2  # the customer was told no, or left
+    published = 3  # a producer handed a message to its client library
+    appended = 4  # a record got its offset in a partition
+    routed = 5  # an entry came into a queue
+    unroutable = 6  # no queue wanted the message
+    delivered = 7  # an entry was handed towards a consumer
+    started = 8  # an attempt began
+    handled = 9  # an attempt ended well
+    failed = 10  # an attempt ended badly
+    retried = 11  # another attempt was arranged
+    redelivered = 12  # an entry or record goes out again
+    dead_lettered = 13  # given up and put aside
+    expired = 14  # its time to live was over
+    dropped = 15  # thrown away by a limit
+    applied = 16  # an effect came into being
+    deduplicated = 17  # recognised as a repetition and left alone
+    committed = 18  # a group's committed offset moved forward; the number is the offset
+    rewound = 19  # a group's committed offset moved back; the number is the offset
+    rebalanced = 20  # a group has a new assignment; the number is its generation
+    crashed = 21  # a worker died in the middle; the number is the message in its hands
+    recovered = 22  # a part came back; the number counts how often
+    compensated = 23  # an effect was undone
+    acknowledged = 24  # an entry left its queue because it was handled
+    skipped = 25  # a group passed over records it never read; the number is the offset
+    repeated = 26  # the wire delivered a transmission twice
+    lost = 27  # a transmission perished with its connection
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a fact happened.  `kind` is client, producer, exchange, queue, partition, group, service, worker or link."""
+
+    kind: str
+    name: str
+    service: str = ""
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (self.kind, self.name, self.detail) if part)
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One fact as a person reads it; `number` is the message's id for most verbs."""
+
+    time_s: float
+    verb: str
+    number: int
+    place: Place
+
+
+class Facts:
+    """Facts as arrays of one length: `times_ns`, `verbs`, `places`, `numbers`."""
+
+    def __init__(self, times_ns: NDArray[np.int64], packed: NDArray[np.int64]) -> None:
+        self.times_ns = times_ns
+        self.packed = packed
+        self.verbs = (packed >> _VERB_SHIFT).astype(np.int8)
+        self.places = ((packed >> _PLACE_SHIFT) & _PLACE_MASK).astype(np.int32)
+        self.numbers = packed & _NUMBER_MASK
+
+    def __len__(self) -> int:
+        return len(self.times_ns)
+
+    def only(self, mask: NDArray[np.bool_]) -> Facts:
+        """The facts where the mask is true."""
+        return Facts(self.times_ns[mask], self.packed[mask])
+
+
+class Journal:
+    """Appends facts at the clock's present time."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._times = array("q")
+        self._packed = array("q")
+        self.places: list[Place] = []
+        self._place_ids: dict[Place, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    def place(self, place: Place) -> int:
+        """The number of a place, given at its first mention."""
+        if place not in self._place_ids:
+            assert len(self.places) < _PLACE_MASK, "too many places for the packed journal"
+            self._place_ids[place] = len(self.places)
+            self.places.append(place)
+        return self._place_ids[place]
+
+    def writer(self, verb: Verb, place: Place) -> Writer:
+        """A function that records the verb at the place for a number (mostly a message's id)."""
+        code = int(verb) << _VERB_SHIFT | self.place(place) << _PLACE_SHIFT
+        time, pack, clock = self._times.append, self._packed.append, self._clock
+
+        def record(number: int) -> None:
+            time(clock._now)  # type: ignore[arg-type]
+            pack(code | number)
+
+        return record
+
+    def record(self, verb: Verb, number: int, place: Place) -> None:
+        """One fact at the present time; for rare facts."""
+        self.writer(verb, place)(number)
+
+    def facts(self, start: int = 0) -> Facts:
+        """The facts from number `start` on, as arrays (copies, so the journal may grow further)."""
+        times = np.frombuffer(self._times, dtype=np.int64)[start:].copy() if len(self) else np.zeros(0, np.int64)
+        packed = np.frombuffer(self._packed, dtype=np.int64)[start:].copy() if len(self) else np.zeros(0, np.int64)
+        return Facts(times, packed)
+
+    def __iter__(self) -> Iterator[Fact]:
+        facts = self.facts()
+        for index in range(len(facts)):
+            verb = Verb(int(facts.verbs[index]))
+            place = self.places[int(facts.places[index])]
+            yield Fact(facts.times_ns[index] / 1e9, verb.name.replace("_", "-"), int(facts.numbers[index]), place)

@@ -1,0 +1,148 @@
+"""Links: what lies between two parts.  A link keeps order, takes time, and can be slowed, cut or made lossy.
+
+A connection is a pair of links, there and back.  A transmission that perishes takes its connection with it, as
+on TCP: both ends learn of it at once, and what was in flight is gone.  What then happens (requeue, send again,
+an error for the caller) is the business of the two ends.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from heapq import heappush
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edasim.core.clock import Clock, Signal, Stage
+from edasim.core.draws import Draws, Law, SequentialDraw, StreamBundle
+
+Lost = Callable[[Signal], None]
+
+
+class Link:
+    """One direction between two parts, named `payment -> broker` (and the worker's name where each has its own).
+
+    `latency` is a SequentialDraw of nanoseconds.  `on_lost` is told of a transmission that perishes.
+    """
+
+    def __init__(self, clock: Clock, draws: Draws, ends: tuple[str, str], name: str, laws: Sequence[Law]) -> None:
+        self.clock = clock
+        self.source, self.target = ends
+        self.name = name
+        streams = [draws.stream(f"latency {number}", name) for number in range(len(laws))]
+        self.latency = SequentialDraw(StreamBundle(streams), sum_of(laws))
+        self._next_latency_ns: Callable[[], int] = self.latency.draw
+        self._luck: SequentialDraw = draws.sequential("loss", self.name)
+        self._again: SequentialDraw = draws.sequential("duplicate", self.name)
+        self._last_arrival_ns = 0
+        self._held: list[tuple[Signal, Stage]] = []
+        self._cuts = 0
+        self.slowness = 1.0
+        self.loss = 0.0
+        self.duplicates = 0.0
+        self.on_lost: Lost | None = None
+        self._impaired = False
+
+    def impair(self, *, slowness: float | None = None, loss: float | None = None,
+               duplicates: float | None = None) -> None:
+        """Set how the link behaves from now on; what is not named stays."""
+        self.slowness = self.slowness if slowness is None else slowness
+        self.loss = self.loss if loss is None else loss
+        self.duplicates = self.duplicates if duplicates is None else duplicates
+        self._note_impairment()
+
+    def cut(self) -> None:
+        """Nothing gets through until `mend`; what is sent waits at the sender."""
+        self._cuts += 1
+        self._note_impairment()
+
+    def mend(self) -> None:
+        """Undo one cut; what waited goes out in its order."""
+        self._cuts -= 1
+        self._note_impairment()
+        if not self._cuts:
+            held, self._held = self._held, []
+            for signal, stage in held:
+                self.send(signal, stage)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether nothing gets through now."""
+        return self._cuts > 0
+
+    def forget_held(self) -> list[Signal]:
+        """Drop what waits for a cut to end, because the connection is given up; returns the signals."""
+        held, self._held = self._held, []
+        return [signal for signal, _ in held]
+
+    def _note_impairment(self) -> None:
+        self._impaired = bool(self._cuts) or self.loss > 0 or self.slowness != 1.0
+
+    def send(self, signal: Signal, stage: Stage) -> None:
+        """Carry a signal over; the stage runs at the other end.  Without latency that is a direct call."""
+        delay = self._next_latency_ns()
+        if self._impaired:
+            if self._cuts:
+                self._held.append((signal, stage))
+                return
+            if self.loss and self._luck.draw() < self.loss and self.on_lost is not None:
+                self.on_lost(signal)
+                return
+            delay = round(delay * self.slowness)
+        clock = self.clock
+        now: int = clock._now  # type: ignore[assignment]
+        arrival = now + delay
+        # A connection keeps its order: nothing overtakes what was sent before.
+        if arrival < self._last_arrival_ns:
+            arrival = self._last_arrival_ns
+        self._last_arrival_ns = arrival
+        if arrival == now:
+            stage[0](signal)
+            return
+        signal.callbacks = stage
+        heappush(clock._queue, (arrival, 1, next(clock._eid), signal))  # type: ignore[arg-type,misc]
+
+    def foresee(self) -> int | None:
+        """When a transmission sent now would arrive, as if it were sent; None when that cannot be known now.
+
+        For requests that mostly find nothing to do at the other end: who waits there needs no event for its arrival.
+        """
+        if self._impaired:
+            return None
+        arrival: int = self.clock._now + self._next_latency_ns()  # type: ignore[assignment]
+        self._last_arrival_ns = max(self._last_arrival_ns, arrival)
+        return self._last_arrival_ns
+
+    def repeats(self) -> bool:
+        """Whether the answer to a transmission just made is lost, so that its sender does it again."""
+        return self.duplicates > 0 and bool(self._again.draw() < self.duplicates)
+
+
+def sum_of(laws: Sequence[Law]) -> Law:
+    """The law of steps one after another, each on a row of uniforms of its own."""
+
+    def law(uniforms: NDArray[np.float64]) -> NDArray[np.int64]:
+        total: NDArray[np.int64] = sum(
+            (one(row) for one, row in zip(laws, uniforms, strict=True)), np.zeros(uniforms.shape[1], np.int64))
+        return total
+
+    return law
+
+
+class Call(Signal):
+    """A signal that carries one value to a function at the other end."""
+
+    __slots__ = ("action", "value")
+
+    def __init__(self, action: Callable[[Any], None], value: Any) -> None:
+        self.callbacks = None
+        self.action = action
+        self.value = value
+
+
+def _deliver(call: Call) -> None:
+    call.action(call.value)
+
+
+CALL: Stage = (_deliver,)
+"""The stage that makes a Call do its action."""

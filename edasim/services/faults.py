@@ -1,0 +1,208 @@
+"""Faults: ordinary SimPy processes that break what the scenario names, and mend it when their time is over."""
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from edasim.core.distribution import Distribution
+from edasim.core.journal import Place, Verb
+from edasim.scenario.fault import Fault
+from edasim.services.network import Between, Impairment
+from edasim.services.shop import Shop
+from edasim.services.worker import Worker
+
+Mend = Callable[[], None]
+
+
+class Breakable(Protocol):
+    """What a fault asks of an architecture."""
+
+    parts: frozenset[str]
+
+    def connects(self, one: str, other: str) -> bool: ...
+    def crash(self, service: str, count: int | None) -> list[Worker]: ...
+    def stop(self, service: str, count: int | None) -> list[Worker]: ...
+    def restart(self, service: str, workers: list[Worker]) -> None: ...
+    def refuse(self, part: str, share: float) -> None: ...
+    def hold(self, part: str) -> None: ...
+    def release(self, part: str) -> None: ...
+    def slow_part(self, part: str, factor: float) -> None: ...
+    def lose_producer(self, name: str) -> None: ...
+
+
+@dataclass
+class Band:
+    """When a fault held, for charts and tables; `end_ns` is None while it lasts."""
+
+    name: str
+    text: str
+    start_ns: int
+    end_ns: int | None = None
+
+
+class Faults:
+    """All faults of one run.  `bands` says what happened when; `not_applicable` names what this architecture lacks."""
+
+    def __init__(self, shop: Shop, architecture: Breakable) -> None:
+        self.shop = shop
+        self.architecture = architecture
+        self.bands: list[Band] = []
+        self.not_applicable: list[str] = []
+        self.edges: list[Callable[[], None]] = []
+        """Called at each edge of a fault, after it."""
+
+    def begin(self) -> None:
+        """Start a process for each fault."""
+        for name, fault in self.shop.scenario.faults.items():
+            if self._applies(fault):
+                self.shop.world.clock.process(self._life(name, fault))
+            else:
+                self.not_applicable.append(name)
+
+    def _applies(self, fault: Fault) -> bool:
+        target = fault.target
+        if fault.link is not None:
+            return self.architecture.connects(fault.link[0], fault.link[1])
+        if fault.kind in ("cut", "lossy", "duplicating"):
+            others = [*self.shop.services, *self.shop.sources, "broker", "gateway"]
+            return any(self.architecture.connects(target, other) for other in others)
+        return target in self.shop.services or target in self.shop.sources or target in self.architecture.parts
+
+    def _life(self, name: str, fault: Fault) -> Generator[Any, Any, None]:
+        clock = self.shop.world.clock
+        times = _Times(self.shop, name, fault)
+        recovered = self.shop.world.writer(Verb.recovered, Place("fault", name, "", fault.target))
+        while True:
+            yield clock.timeout(times.until_start_ns())
+            length_ns = times.length_ns()
+            if length_ns != 0:
+                band = Band(name, describe(fault), clock.now_ns)
+                self.bands.append(band)
+                if fault.kind == "deploy":
+                    yield from self._deploy(fault)
+                else:
+                    mend = self._break(fault)
+                    self._edge()
+                    if length_ns is None:
+                        return
+                    yield clock.timeout(length_ns)
+                    mend()
+                band.end_ns = clock.now_ns
+                recovered(len(self.bands))
+                self._edge()
+            if fault.every is None:
+                return
+
+    def _edge(self) -> None:
+        for watcher in self.edges:
+            watcher()
+
+    def _deploy(self, fault: Fault) -> Generator[Any, Any, None]:
+        """One worker after another leaves, and is back when the next one goes."""
+        workers = self.shop.scenario.services[fault.target].workers
+        for _ in range(workers):
+            gone = self.architecture.stop(fault.target, 1)
+            yield self.shop.world.clock.timeout(fault.rolling or 0)
+            self.architecture.restart(fault.target, gone)
+
+    # --- breaking, with the way back --------------------------------------------------------------------------
+
+    def _break(self, fault: Fault) -> Mend:
+        target = fault.target
+        if fault.kind in ("cut", "lossy", "duplicating") or fault.link is not None:
+            return self._impair(Between.named(target), fault)
+        if target in self.shop.services:
+            return self._break_service(target, fault)
+        if target in self.shop.sources:
+            return self._break_producer(target, fault)
+        return self._break_part(target, fault)
+
+    def _impair(self, between: Between, fault: Fault) -> Mend:
+        share = fault.share or 0.0
+        impairment = Impairment(
+            between,
+            cut=fault.kind == "cut",
+            slowness=fault.by or 1.0,
+            loss=share if fault.kind == "lossy" else 0.0,
+            duplicates=share if fault.kind == "duplicating" else 0.0,
+        )
+        self.shop.network.impair(impairment)
+        return lambda: self.shop.network.repair(impairment)
+
+    def _break_service(self, target: str, fault: Fault) -> Mend:
+        service = self.shop.services[target]
+        if fault.kind == "unavailable":
+            service.stop()
+            return service.resume
+        if fault.kind == "failing":
+            share = 1.0 if fault.share is None else fault.share
+            service.fail(share)
+            return lambda: service.heal(share)
+        if fault.kind == "slow":
+            factor = fault.by or 1.0
+            service.slow_down(factor)
+            return lambda: service.speed_up(factor)
+        leave = self.architecture.crash if fault.kind == "crash" else self.architecture.stop
+        gone = leave(target, fault.workers)
+        return lambda: self.architecture.restart(target, gone)
+
+    def _break_producer(self, target: str, fault: Fault) -> Mend:
+        """A producer that is down turns its customers away; a crash also leaves those who waited without an answer."""
+        source = self.shop.sources[target]
+        source.down += 1
+        if fault.kind == "crash":
+            self.architecture.lose_producer(target)
+            for request in [open for open in self.shop.client.open if self.shop.source(open.message) is source]:
+                self.shop.client.answer(request, False, "shop down")
+
+        def mend() -> None:
+            source.down -= 1
+
+        return mend
+
+    def _break_part(self, target: str, fault: Fault) -> Mend:
+        architecture = self.architecture
+        if fault.kind == "failing":
+            share = 1.0 if fault.share is None else fault.share
+            architecture.refuse(target, share)
+            return lambda: architecture.refuse(target, -share)
+        if fault.kind == "slow":
+            factor = fault.by or 1.0
+            architecture.slow_part(target, factor)
+            return lambda: architecture.slow_part(target, 1 / factor)
+        architecture.hold(target)
+        return lambda: architecture.release(target)
+
+
+class _Times:
+    """The start and the length of a fault, drawn in sequence from streams of its own."""
+
+    def __init__(self, shop: Shop, name: str, fault: Fault) -> None:
+        self._fault = fault
+        self._clock = shop.world.clock
+        self._every = _draw(shop, "fault every", name, fault.every)
+        self._for = _draw(shop, "fault for", name, fault.for_)
+
+    def until_start_ns(self) -> int:
+        if self._every is not None:
+            return self._every()
+        return max(0, (self._fault.at or 0) - self._clock.now_ns)
+
+    def length_ns(self) -> int | None:
+        return None if self._for is None else self._for()
+
+
+def _draw(shop: Shop, purpose: str, name: str, law: Distribution | None) -> Callable[[], int] | None:
+    return None if law is None else shop.world.draws.sequential(purpose, name, law.quantile_ns).draw
+
+
+def describe(fault: Fault) -> str:
+    """A fault in words, for the band of a chart: `payment unavailable`."""
+    words = {"cut": "cut off", "crash": "crashed", "stop": "stopped", "deploy": "deployed"}
+    extra = ""
+    if fault.kind == "slow" and fault.by:
+        extra = f" by {fault.by:g}x"
+    elif fault.share is not None and fault.share < 1:
+        extra = f" {fault.share:.3g}".rstrip() if fault.share > 1 else f" {fault.share * 100:g}%"
+    return f"{fault.target} {words.get(fault.kind, fault.kind)}{extra}"

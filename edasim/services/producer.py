@@ -1,0 +1,96 @@
+"""A producer of orders: customers arrive, by the same draws at the same instants in every architecture."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edasim.core.clock import Signal, Stage
+from edasim.core.message import Message
+from edasim.core.world import World
+from edasim.scenario.value import Producer as ProducerSpec
+
+OrderNumber = Callable[[], int | None]
+"""Gives the next order's number, or None when all orders that the scenario asks for have been placed."""
+
+
+class Producer:
+    """Places the orders of one producer until `until_ns`.  `place(message)` takes each; `down` counts crashes."""
+
+    def __init__(self, world: World, name: str, spec: ProducerSpec, next_order: OrderNumber,
+                 place: Callable[[Producer, Message], None]) -> None:
+        self.world = world
+        self.name = name
+        self.spec = spec
+        self.down = 0
+        self.placed = 0
+        self.until_ns: int | None = None
+        self._next_order = next_order
+        self._place = place
+        self._streams = {purpose: world.draws.stream(f"arrival {purpose}", name)
+                         for purpose in ("interval", "phase", "batch", "switch")}
+        self._key_index = world.draws.sequential("key", name, spec.keys.index)
+        self._key_names: dict[int, str] = {}
+        self._instants: Iterator[int] = iter(())
+        self._signal = Signal()
+        self._due: Stage = (self._arrive,)
+        self._next_ns: int | None = None
+
+    def begin(self, until_ns: int | None) -> None:
+        """Start placing orders; with until_ns none is placed after that instant."""
+        self.until_ns = until_ns
+        self._follow(self.spec, after_ns=0)
+
+    def configure(self, spec: ProducerSpec) -> None:
+        """Arrivals follow another law from now on."""
+        if spec.arrivals != self.spec.arrivals:
+            if self._signal.callbacks is not None:
+                self._signal.callbacks = ()
+                self._signal = Signal()
+            self._follow(spec, after_ns=self.world.clock.now_ns)
+        self.spec = spec
+
+    def _follow(self, spec: ProducerSpec, after_ns: int) -> None:
+        blocks = spec.arrivals.instants(self._uniforms, after_ns, self.placed)
+        self._instants = (instant for block in blocks for instant in block.tolist())
+        self._arm_next()
+
+    def _uniforms(self, purpose: str, block: int) -> NDArray[np.float64]:
+        return self._streams[purpose].uniforms(block)
+
+    def _arm_next(self) -> None:
+        self._next_ns = next(self._instants, None)
+        if self._next_ns is None or (self.until_ns is not None and self._next_ns > self.until_ns):
+            self._next_ns = None
+            return
+        self.world.clock.arm(self._signal, self._due, self._next_ns - self.world.clock.now_ns)
+
+    def _arrive(self, _: Signal) -> None:
+        order = self._next_order()
+        if order is None:
+            self._next_ns = None
+            return
+        self.placed += 1
+        self._arm_next()
+        message = self.world.messages.place(
+            self.spec.publishes, order, self._key(order), self.spec.size, self.world.clock.now_ns
+        )
+        self._place(self, message)
+
+    @property
+    def finished(self) -> bool:
+        """Whether it will place no more orders."""
+        return self._next_ns is None
+
+    def _key(self, order: int) -> str | None:
+        keys = self.spec.keys
+        if keys.kind == "none":
+            return None
+        if keys.kind == "each":
+            return f"{self.spec.key}-{order}"
+        index: int = self._key_index.draw()
+        name = self._key_names.get(index)
+        if name is None:
+            name = self._key_names[index] = f"{self.spec.key}-{index + 1}"
+        return name

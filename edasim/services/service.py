@@ -1,0 +1,219 @@
+"""A service: a business capability that handles events.  Every architecture runs this same code for the work."""
+from __future__ import annotations
+
+from array import array
+from edasim.core.clock import Stage, Timer
+from edasim.core.journal import Place, Verb, Writer
+from edasim.core.message import Message
+from edasim.core.world import World
+from edasim.scenario.value import Service as ServiceSpec
+from edasim.services.worker import Finished, Worker
+
+class Desk:
+    """The journal writers of one worker at one service."""
+
+    __slots__ = ("crashed", "failed", "handled", "started")
+
+    def __init__(self, world: World, worker: Worker, service: str) -> None:
+        place = Place("worker", worker.name, service)
+        self.started: Writer = world.writer(Verb.started, place)
+        self.handled: Writer = world.writer(Verb.handled, place)
+        self.failed: Writer = world.writer(Verb.failed, place)
+        self.crashed: Writer = world.writer(Verb.crashed, place)
+
+
+class Service:
+    """The work, the failures, the effects and the faults of one service in one run.
+
+    Draws are keyed by the order and the message's place in its tree of causes, so that order 17 needs the same
+    work in every architecture.  `speed` is 1 in good health, 0 while unavailable, 1/4 when slow by 4x.
+    """
+
+    def __init__(self, world: World, name: str, spec: ServiceSpec) -> None:
+        self.world = world
+        self.name = name
+        self.spec = spec
+        self.place = Place("service", name, name)
+        self.applied: Writer = world.writer(Verb.applied, self.place)
+        self.deduplicated: Writer = world.writer(Verb.deduplicated, self.place)
+        self.published: Writer = world.writer(Verb.published, self.place)
+        self._work = world.draws.keyed("work", name, spec.work.quantile_ns)
+        self._failure = world.draws.keyed("failure", name)
+        self._fault_failure = world.draws.keyed("fault", name)
+        self._poison = world.draws.keyed("poison", name)
+        self._branch = world.draws.keyed("branch", name)
+        self._starts = array("I")
+        self._desks: dict[Worker, Desk] = {}
+        self._done: set[int] = set()
+        self.running: dict[Worker, None] = {}
+        self._end: Stage = (self._attempt_ends,)
+        self._stops = 0
+        self._slowness: list[float] = []
+        self._failing: list[float] = []
+        self.speed = 1.0
+        self.configure(spec)
+
+    def configure(self, spec: ServiceSpec) -> None:
+        """Use other parameters from now on; attempts under way keep the work that they drew."""
+        if spec.work != self.spec.work:
+            self._work.use(spec.work.quantile_ns)
+        self.spec = spec
+
+    # --- one attempt ------------------------------------------------------------------------------------------
+
+    def start(self, worker: Worker, message: Message, finished: Finished) -> None:
+        """Start an attempt; `finished(worker, ok)` is called when it ends, unless the worker dies before."""
+        self._desk(worker).started(message.id)
+        nth = worker.nth = self._nth_start(message.id)
+        worker.message = message
+        worker.service = self
+        worker.finished = finished
+        self.running[worker] = None
+        if self._failing and self._fault_failure.at(message.order, message.path, nth) < max(self._failing):
+            work_ns = -1
+        elif self.spec.idempotent and message.id in self._done:
+            work_ns = worker.nth = 0
+        else:
+            work_ns = self._work.at(message.order, message.path, nth)
+        self._go_on(worker, work_ns)
+
+    def _nth_start(self, message_id: int) -> int:
+        starts = self._starts
+        if message_id >= len(starts):
+            starts.frombytes(bytes(4 * (message_id + 1024 - len(starts))))
+        starts[message_id] += 1
+        return starts[message_id]
+
+    def _go_on(self, worker: Worker, work_ns: int) -> None:
+        worker.remaining_ns = work_ns
+        if work_ns < 0:
+            # An attempt that fails at once still takes an event, so that a retry without delay cannot recurse.
+            worker.clock.arm(worker.timer, self._end, 0)
+        elif self.speed == 1.0:
+            worker.due_ns = worker.clock._now + work_ns  # type: ignore[assignment]
+            worker.clock.arm(worker.timer, self._end, work_ns)
+        elif self.speed > 0:
+            delay_ns = round(work_ns / self.speed)
+            worker.due_ns = worker.clock.now_ns + delay_ns
+            worker.clock.arm(worker.timer, self._end, delay_ns)
+
+    def _attempt_ends(self, timer: Timer) -> None:
+        worker: Worker = timer.owner
+        message, finished = worker.message, worker.finished
+        assert message is not None and finished is not None, "an attempt ended that nobody had started"
+        del self.running[worker]
+        worker.message = worker.service = worker.finished = None
+        spec = self.spec
+        nth = worker.nth
+        failed = worker.remaining_ns < 0 or nth > 0 and (
+            (spec.fails > 0 and self._failure.at(message.order, message.path, nth) < spec.fails)
+            or (spec.poison > 0 and self._poison.at(message.order, message.path, 0) < spec.poison)
+        )
+        desk = self._desks[worker]
+        (desk.failed if failed else desk.handled)(message.id)
+        finished(worker, not failed)
+
+    def _desk(self, worker: Worker) -> Desk:
+        desk = self._desks.get(worker)
+        if desk is None:
+            desk = self._desks[worker] = Desk(self.world, worker, self.name)
+        return desk
+
+    def forget(self, worker: Worker) -> None:
+        """The worker stopped in the middle of an attempt, which now never ends."""
+        self.running.pop(worker, None)
+
+    def crash(self, worker: Worker) -> None:
+        """The worker dies with what it holds."""
+        message = worker.drop()
+        worker.alive = False
+        if message is not None:
+            self._desk(worker).crashed(message.id)
+
+    # --- what handling does -----------------------------------------------------------------------------------
+
+    def apply(self, message: Message) -> list[Message]:
+        """The effects of handling a message come into being; returns the messages to publish because of them.
+
+        An idempotent service recognises a message that it has applied before and does nothing.
+        """
+        return self.publications(message) if self.take_effect(message) else []
+
+    def take_effect(self, message: Message) -> bool:
+        """Record the effects of handling a message; False when it is recognised as a repetition."""
+        if self.spec.idempotent:
+            if message.id in self._done:
+                self.deduplicated(message.id)
+                return False
+            self._done.add(message.id)
+        self.applied(message.id)
+        return True
+
+    def publications(self, message: Message) -> list[Message]:
+        """The messages that this service publishes because it handled one."""
+        if not self.spec.publishes:
+            return []
+        return [self._publish(message, event) for event in self.events_of(message)]
+
+    def events_of(self, message: Message) -> tuple[str, ...]:
+        """The events that handling this message publishes; of alternatives, the one that this order gets."""
+        publications = self.spec.publishes
+        if not self.spec.publishes_one_of:
+            return tuple(publication.event for publication in publications)
+        luck = self._branch.at(message.order, message.path, 0)
+        for publication in publications:
+            luck -= publication.share
+            if luck < 0:
+                return (publication.event,)
+        return ()
+
+    def _publish(self, parent: Message, event: str) -> Message:
+        message = self.world.messages.cause(parent, self.name, event, self.world.clock.now_ns)
+        self.published(message.id)
+        return message
+
+    # --- faults -----------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Work makes no progress until `resume`."""
+        self._stops += 1
+        self._change_speed()
+
+    def resume(self) -> None:
+        """Undo one `stop`."""
+        self._stops -= 1
+        self._change_speed()
+
+    def slow_down(self, factor: float) -> None:
+        """Work takes `factor` times as long until `speed_up` with the same factor."""
+        self._slowness.append(factor)
+        self._change_speed()
+
+    def speed_up(self, factor: float) -> None:
+        """Undo one `slow_down`."""
+        self._slowness.remove(factor)
+        self._change_speed()
+
+    def fail(self, share: float) -> None:
+        """This share of the attempts fails at once until `heal` with the same share."""
+        self._failing.append(share)
+
+    def heal(self, share: float) -> None:
+        """Undo one `fail`."""
+        self._failing.remove(share)
+
+    def _change_speed(self) -> None:
+        before = self.speed
+        self.speed = 0.0 if self._stops else 1.0
+        for factor in self._slowness:
+            self.speed /= factor
+        if self.speed == before:
+            return
+        now = self.world.clock.now_ns
+        for worker in self.running:
+            if worker.remaining_ns < 0:
+                continue
+            if before > 0:
+                worker.remaining_ns = round((worker.due_ns - now) * before)
+                worker.timer = worker.timer.cancelled()
+            self._go_on(worker, worker.remaining_ns)

@@ -1,0 +1,95 @@
+"""The shop of one run: its world, services, customers and producers, the same for every architecture."""
+from __future__ import annotations
+
+from edasim.core.message import Message
+from edasim.core.world import World
+from edasim.scenario.value import Producer as ProducerSpec
+from edasim.scenario.retry_policy import Retry
+from edasim.scenario.value import Scenario
+from edasim.services.client import Client, Request
+from edasim.services.network import Network
+from edasim.services.producer import Producer
+from edasim.services.retry import RetryPolicy
+from edasim.services.service import Service
+
+
+class Shop:
+    """Everything that does not hang on the architecture.  `scenario` is the value in force now."""
+
+    def __init__(self, scenario: Scenario, seed: int) -> None:
+        self.scenario = scenario
+        self.world = World(seed)
+        self.services = {name: Service(self.world, name, spec) for name, spec in scenario.services.items()}
+        self.network = Network(self.world, scenario.wire)
+        self.client = Client(self.world, scenario.client)
+        self._policies: dict[str, RetryPolicy] = {}
+        self._orders = 0
+        self.sources = {
+            name: Producer(self.world, name, spec, self._next_order, self._place)
+            for name, spec in scenario.producers.items()
+        }
+        self.source_of: dict[int, Producer] = {}
+        self.producer_of_event: dict[str, str] = {spec.publishes: name for name, spec in scenario.producers.items()}
+        self.world.add_part(self.client)
+
+    def begin(self) -> None:
+        """Open the doors."""
+        for source in self.sources.values():
+            source.begin(self.scenario.duration)
+
+    @property
+    def closed(self) -> bool:
+        """Whether all orders have been placed."""
+        return all(source.finished for source in self.sources.values())
+
+    def _next_order(self) -> int | None:
+        if self.scenario.orders is not None and self._orders >= self.scenario.orders:
+            return None
+        self._orders += 1
+        return self._orders
+
+    def _place(self, source: Producer, message: Message) -> None:
+        if len(self.sources) > 1:
+            self.source_of[message.id] = source
+        self.client.place(message)
+
+    def source(self, message: Message) -> Producer:
+        """The producer that placed an order."""
+        if len(self.sources) == 1:
+            return next(iter(self.sources.values()))
+        return self.source_of[message.id]
+
+    def turned_away(self, request: Request) -> bool:
+        """Whether the producer itself is down, so that nobody takes the order; answers the customer if so."""
+        if not self.source(request.message).down:
+            return False
+        self.client.answer(request, False, "shop down")
+        return True
+
+    def policy(self, service: str) -> RetryPolicy:
+        """How attempts of this service are repeated: its own policy, else the scenario's."""
+        if service not in self._policies:
+            self._policies[service] = RetryPolicy(self.world, service, self._retry_of(service))
+        return self._policies[service]
+
+    def _retry_of(self, service: str) -> Retry:
+        return self.scenario.services[service].retry or self.scenario.retry
+
+    def configure(self, scenario: Scenario) -> None:
+        """Use another scenario value from now on: services, customers, producers and policies read it."""
+        self.scenario = scenario
+        for name, service in self.services.items():
+            service.configure(scenario.services[name])
+        self.client.spec = scenario.client
+        self.network.configure(scenario.wire)
+        for name, policy in self._policies.items():
+            policy.spec = self._retry_of(name)
+        for name, source in self.sources.items():
+            spec: ProducerSpec = scenario.producers[name]
+            source.configure(spec)
+
+    def handlers(self, event: str) -> list[Service]:
+        """The services that handle an event type, in the order of the file, that have joined by now."""
+        now = self.world.clock.now_ns
+        return [service for service in self.services.values()
+                if event in service.spec.handles and service.spec.joins <= now]

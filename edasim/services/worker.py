@@ -1,0 +1,54 @@
+"""A worker: one unit of capacity, which does one thing at a time on a timer of its own."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from edasim.core.clock import Clock, Stage, Timer
+from edasim.core.message import Message
+
+if TYPE_CHECKING:
+    from edasim.services.service import Service
+
+Finished = Callable[["Worker", bool], None]
+"""Told at the end of an attempt: the worker, and whether the attempt ended well."""
+
+
+class Worker:
+    """A thread of the monolith or of an RPC service, a member of a Kafka group, a RabbitMQ consumer.
+
+    `message` is what it holds now (None when idle), `service` whose work it does, `nth` which start of it this is, `due_ns` when that work ends
+    at the present speed, `remaining_ns` what is left of it while it makes no progress.
+    """
+
+    __slots__ = ("alive", "clock", "due_ns", "finished", "message", "name", "nth", "remaining_ns", "service", "timer")
+
+    def __init__(self, clock: Clock, name: str) -> None:
+        self.clock = clock
+        self.name = name
+        self.timer = Timer(self)
+        self.alive = True
+        self.message: Message | None = None
+        self.service: Service | None = None
+        self.finished: Finished | None = None
+        self.nth = 0
+        self.due_ns = 0
+        self.remaining_ns = 0
+
+    @property
+    def idle(self) -> bool:
+        """Whether it holds no message."""
+        return self.message is None
+
+    def wait(self, stage: Stage, delay_ns: int) -> None:
+        """Do nothing for a while, then run the stage with the timer (whose owner is this worker)."""
+        self.clock.arm(self.timer, stage, delay_ns)
+
+    def drop(self) -> Message | None:
+        """Let go of what it holds without finishing it; returns the message."""
+        message, service = self.message, self.service
+        self.timer = self.timer.cancelled()
+        if service is not None:
+            service.forget(self)
+        self.message = self.service = self.finished = None
+        return message

@@ -1,0 +1,154 @@
+"""(scenario, architecture, seed) -> Run: build the shop, let time pass, keep the facts."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from edasim.architectures.architecture import Architecture
+from edasim.architectures.kafka import Kafka
+from edasim.architectures.monolith import Monolith
+from edasim.architectures.rabbitmq import RabbitMq
+from edasim.architectures.rpc import Rpc
+from edasim.core.clock import SECOND
+from edasim.core.journal import Facts, Journal, Place
+from edasim.core.message import Messages
+from edasim.scenario.value import Scenario
+from edasim.services.faults import Band, Faults
+from edasim.services.shop import Shop
+
+if TYPE_CHECKING:
+    import pandas
+
+    from edasim.measure.summary import Summary
+
+BUILDERS: dict[str, Callable[[Shop, Any], Architecture]] = {
+    "monolith": Monolith,
+    "rpc": Rpc,
+    "kafka": Kafka,
+    "rabbitmq": RabbitMq,
+}
+SAMPLES = 40
+"""How often conservation is checked while orders are placed and while the rest drains, beside the faults' edges."""
+
+
+class UnknownArchitecture(ValueError):
+    """A name that no architecture has, or one that the scenario does not list."""
+
+
+@dataclass
+class Run:
+    """One scenario, one architecture, one seed, and everything that happened.
+
+    Times are nanoseconds since the start.  `closed_ns` is when the last order could be placed, `end_ns` when the
+    run stopped; `quiet` says whether nothing was owed any more then.  `bands` are the faults as they held.
+    """
+
+    scenario: Scenario
+    architecture: str
+    seed: int
+    journal: Journal
+    messages: Messages
+    capacity: dict[str, int]
+    closed_ns: int = 0
+    end_ns: int = 0
+    quiet: bool = False
+    checks: int = 0
+    bands: list[Band] = field(default_factory=list)
+    not_applicable: list[str] = field(default_factory=list)
+    _facts: Facts | None = None
+    _summary: Summary | None = None
+
+    @property
+    def facts(self) -> Facts:
+        """All facts as arrays."""
+        if self._facts is None:
+            self._facts = self.journal.facts()
+        return self._facts
+
+    @property
+    def places(self) -> list[Place]:
+        """The places by their number in the facts."""
+        return self.journal.places
+
+    def summary(self) -> Summary:
+        """All that is measured, computed once."""
+        if self._summary is None:
+            from edasim.measure.summary import Summary
+
+            self._summary = Summary(self)
+        return self._summary
+
+    def frame(self) -> pandas.DataFrame:
+        """The facts as a pandas DataFrame: time_s, verb, message, order, event, place, service."""
+        from edasim.measure.frame import frame
+
+        return frame(self)
+
+    def __str__(self) -> str:
+        from edasim.measure.summary import as_text
+
+        return as_text(self)
+
+
+def simulate(scenario: Scenario, architecture: str, seed: int = 1) -> Run:
+    """Run a scenario in one architecture; the same arguments give the same facts, bit by bit.
+
+    Raises UnknownArchitecture, ConservationError when messages appear or vanish, TimeStandsStill when an instant
+    never ends.
+    """
+    if architecture not in BUILDERS:
+        raise UnknownArchitecture(f'"{architecture}" is no architecture: choose {", ".join(BUILDERS)}')
+    options = getattr(scenario.architectures, architecture)
+    if options is None:
+        listed = ", ".join(scenario.architectures.listed)
+        raise UnknownArchitecture(f'the scenario does not list "{architecture}": it has {listed}')
+    shop = Shop(scenario, seed)
+    wired = BUILDERS[architecture](shop, options)
+    shop.client.submit = wired.submit
+    faults = Faults(shop, wired)
+    conservation = shop.world.conservation
+    faults.edges.append(conservation.check)
+    wired.begin()
+    faults.begin()
+    _date_changes(shop, wired)
+    shop.begin()
+    run = Run(scenario, architecture, seed, shop.world.journal, shop.world.messages, wired.capacity(),
+              bands=faults.bands, not_applicable=faults.not_applicable)
+    _let_time_pass(shop, run)
+    conservation.check()
+    run.checks = conservation.checks
+    run.end_ns = shop.world.clock.now_ns
+    return run
+
+
+def _date_changes(shop: Shop, wired: Architecture) -> None:
+    for change in sorted(shop.scenario.changes, key=lambda change: change.at_ns):
+
+        def apply(change: Any = change) -> None:
+            scenario = shop.scenario.at(change)
+            shop.configure(scenario)
+            wired.configure(scenario)
+
+        shop.world.clock.at(change.at_ns, apply)
+
+
+def _let_time_pass(shop: Shop, run: Run) -> None:
+    clock, scenario = shop.world.clock, shop.scenario
+    if scenario.duration is not None:
+        _sample(shop, 0, scenario.duration)
+        clock.advance(scenario.duration)
+    else:
+        while not shop.closed and clock.peek() != float("inf"):
+            _sample(shop, clock.now_ns, clock.now_ns + 10 * SECOND)
+            clock.advance(clock.now_ns + 10 * SECOND, finished=lambda: shop.closed)
+    run.closed_ns = clock.now_ns
+    if not shop.world.quiet():
+        _sample(shop, clock.now_ns, clock.now_ns + scenario.drain)
+        clock.advance(clock.now_ns + scenario.drain, finished=shop.world.quiet)
+    run.quiet = shop.world.quiet()
+
+
+def _sample(shop: Shop, start_ns: int, end_ns: int) -> None:
+    for number in range(1, SAMPLES):
+        shop.world.clock.at(start_ns + (end_ns - start_ns) * number // SAMPLES, shop.world.conservation.check)

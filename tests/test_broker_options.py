@@ -152,8 +152,8 @@ def test_an_unknown_option_names_the_nearest_one() -> None:
     assert problems_of(PRODUCER, "4.3", linger=5) == [
         '"linger" is no kafka producer option; the nearest one is linger.ms'
     ]
-    assert problems(QUEUE, "4.3", {"x-mesage-ttl": 5}) == [
-        '"x-mesage-ttl" is no rabbitmq queue option; the nearest one is x-message-ttl'
+    assert problems(QUEUE, "4.3", {"x-message-tt": 5}) == [
+        '"x-message-tt" is no rabbitmq queue option; the nearest one is x-message-ttl'
     ]
 
 
@@ -171,6 +171,13 @@ def test_an_option_of_another_release_says_so() -> None:
         "x-consumer-timeout came with 4.3, but this scenario has version 4.0"
     ]
     assert problems_of(TOPIC, "2.8") == ['version "2.8" is unknown: 3.9, 4.0, 4.3 are known']
+
+
+def test_releases_are_compared_as_numbers() -> None:
+    option = BrokerOption("x", "int", {"3.9": 9, "3.10": 10}, since="3.9", until="10.0")
+    assert [option.default(version) for version in ("3.8", "3.9", "3.10", "4.0")] == [None, 9, 10, 10]
+    existing = [version for version in ("3.8", "3.10", "9.9", "10.0") if option.exists_in(version)]
+    assert existing == ["3.10", "9.9"]
 
 
 def test_all_mistakes_are_named_together() -> None:

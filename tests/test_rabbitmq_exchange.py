@@ -128,6 +128,15 @@ def test_a_header_agrees_in_type_and_value() -> None:
     assert headers.route("", {"retried": True}) == ("truth",)
 
 
+def test_bindings_that_differ_in_the_type_of_a_value_are_two() -> None:
+    headers = exchange("headers")
+    headers.bind("q", arguments={"retried": 1})
+    headers.bind("q", arguments={"retried": True})
+    headers.unbind("q", arguments={"retried": 1})
+    assert headers.route("", {"retried": 1}) == ()
+    assert headers.route("", {"retried": True}) == ("q",)
+
+
 def test_an_unknown_x_match_is_refused() -> None:
     with pytest.raises(ExchangeError, match="x-match is most, but all, any, all-with-x, any-with-x are"):
         exchange("headers").bind("q", arguments={"x-match": "most"})

@@ -39,7 +39,7 @@ def assign(
         if len(set(topics.values())) > 1:
             return _sticky_in_general(kept, counts, topics)
         return _sticky_among_equals(kept, _all_partitions(counts, counts), strategy == "sticky")
-    return EAGER[strategy](_static_first(instances), counts, topics)
+    return MEMORYLESS[strategy](_static_first(instances), counts, topics)
 
 
 def cooperative_rounds(owned: Owned, target: Assignment) -> tuple[Assignment, Assignment, Assignment]:
@@ -206,7 +206,7 @@ class _Balance:
             del self.origin[partition]
 
 
-EAGER: Mapping[str, Callable[[list[str], Mapping[str, int], Subscriptions], Assignment]] = {
+MEMORYLESS: Mapping[str, Callable[[list[str], Mapping[str, int], Subscriptions], Assignment]] = {
     "range": _range,
     "roundrobin": _roundrobin,
 }

@@ -41,7 +41,7 @@ class Run:
     """One scenario, one architecture, one seed, and everything that happened.
 
     Times are nanoseconds since the start.  `closed_ns` is when the last order could be placed, `end_ns` when the
-    run stopped; `quiet` says whether nothing was owed any more then.  `bands` are the faults as they held.
+    run stopped; `quiet` says whether nothing was owed any more then, `owed` which messages were.  `bands` are the faults as they held.
     """
 
     scenario: Scenario
@@ -53,6 +53,7 @@ class Run:
     closed_ns: int = 0
     end_ns: int = 0
     quiet: bool = False
+    owed: frozenset[int] = frozenset()
     checks: int = 0
     bands: list[Band] = field(default_factory=list)
     not_applicable: list[str] = field(default_factory=list)
@@ -106,6 +107,7 @@ def simulate(scenario: Scenario, architecture: str, seed: int = 1) -> Run:
     shop = Shop(scenario, seed)
     wired = BUILDERS[architecture](shop, options)
     shop.client.submit = wired.submit
+    shop.client.on_leaving = wired.customer_leaves
     faults = Faults(shop, wired)
     conservation = shop.world.conservation
     faults.edges.append(conservation.check)
@@ -141,12 +143,13 @@ def _let_time_pass(shop: Shop, run: Run) -> None:
     else:
         while not shop.closed and clock.peek() != float("inf"):
             _sample(shop, clock.now_ns, clock.now_ns + 10 * SECOND)
-            clock.advance(clock.now_ns + 10 * SECOND, finished=lambda: shop.closed)
+            clock.advance(clock.now_ns + 10 * SECOND)
     run.closed_ns = clock.now_ns
     if not shop.world.quiet():
         _sample(shop, clock.now_ns, clock.now_ns + scenario.drain)
         clock.advance(clock.now_ns + scenario.drain, finished=shop.world.quiet)
     run.quiet = shop.world.quiet()
+    run.owed = frozenset(shop.world.owed())
 
 
 def _sample(shop: Shop, start_ns: int, end_ns: int) -> None:

@@ -18,6 +18,9 @@ class Architecture(Protocol):
     def submit(self, request: Request) -> None:
         """A customer's try arrives at the shop."""
 
+    def customer_leaves(self, request: Request) -> None:
+        """The customer of a try has run out of patience."""
+
     def begin(self) -> None:
         """Time starts."""
 

@@ -255,6 +255,9 @@ class Kafka:
         """A service without dead letters gave a message up."""
         self.shop.world.journal.record(Verb.dropped, message.id, Place("service", service, service))
 
+    def customer_leaves(self, request: Request) -> None:
+        """What was handed to the broker cannot be called back."""
+
     # --- faults and changes -----------------------------------------------------------------------------------
 
     def _dismiss(self, service: str, count: int | None) -> list[KafkaConsumer]:

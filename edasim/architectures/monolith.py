@@ -51,6 +51,7 @@ class Monolith:
         self.queue: deque[Request] = deque()
         self.idle: deque[Worker] = deque()
         self.busy: dict[Worker, Transaction] = {}
+        self._threads_of: dict[Request, Worker] = {}
         self.retiring = 0
         self._made = 0
         self._down = 0
@@ -92,6 +93,10 @@ class Monolith:
         """Whether an order is waiting or under way."""
         return bool(self.queue or self.busy)
 
+    def owed(self) -> list[Message]:
+        """Orders waiting or under way."""
+        return [request.message for request in self.queue] + [one.message for one in self.busy.values()]
+
     def imbalance(self, counts: Counts) -> str:
         """Whether its books balance."""
         return queue_imbalance(self, counts)
@@ -128,6 +133,7 @@ class Monolith:
             thread = self.idle.popleft()
             self.delivered(request.message.id)
             transaction = self.busy[thread] = Transaction(request)
+            self._threads_of[request] = thread
             self._add_steps(transaction, request.message)
             self._step(thread)
 
@@ -137,9 +143,6 @@ class Monolith:
 
     def _step(self, thread: Worker) -> None:
         transaction = self.busy[thread]
-        if transaction.request.gone and self.options.cancels:
-            self._end(thread, False, "cancelled")
-            return
         if not transaction.steps:
             self._begin_commit(thread)
             return
@@ -156,7 +159,7 @@ class Monolith:
             transaction.effects.append((service, message))
             for published in service.publications(message):
                 self._add_steps(transaction, published)
-        elif policy.allows(transaction.attempt) and not (transaction.request.gone and self.options.cancels):
+        elif policy.allows(transaction.attempt):
             self.shop.world.journal.record(Verb.retried, message.id, service.place)
             transaction.last_wait_ns = policy.wait_ns(transaction.attempt, transaction.last_wait_ns)
             thread.wait(self._again, transaction.last_wait_ns)
@@ -172,7 +175,7 @@ class Monolith:
         transaction = self.busy[thread]
         transaction.attempt += 1
         assert transaction.service is not None
-        transaction.service.start(thread, transaction.message, self._attempt_finished)
+        transaction.service.start(thread, transaction.message, self._attempt_finished, again=True)
 
     # --- the transaction's end --------------------------------------------------------------------------------
 
@@ -197,6 +200,7 @@ class Monolith:
 
     def _end(self, thread: Worker, ok: bool, reason: str) -> None:
         transaction = self.busy.pop(thread)
+        del self._threads_of[transaction.request]
         (self.acknowledged if ok else self.dropped)(transaction.request.message.id)
         self.shop.client.answer(transaction.request, ok, reason)
         if self.retiring:
@@ -204,6 +208,19 @@ class Monolith:
         else:
             self.idle.append(thread)
         self._serve()
+
+    def customer_leaves(self, request: Request) -> None:
+        """With `cancels`, the order is rolled back at once and its thread is free."""
+        thread = self._threads_of.get(request)
+        if thread is None or not self.options.cancels:
+            return
+        if thread.service is not None:
+            thread.service.interrupt(thread)
+        else:
+            thread.drop()
+        if thread in self._held:
+            self._held.remove(thread)
+        self._end(thread, False, "cancelled")
 
     # --- faults and changes -----------------------------------------------------------------------------------
 
@@ -213,6 +230,7 @@ class Monolith:
         threads = list(self.busy)
         for thread in threads:
             transaction = self.busy.pop(thread)
+            del self._threads_of[transaction.request]
             working = thread.service
             if working is not None:
                 working.crash(thread)

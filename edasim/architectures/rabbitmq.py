@@ -258,6 +258,9 @@ class RabbitMq:
 
         self._publisher(service).publish(message, *address, answered, properties)
 
+    def customer_leaves(self, request: Request) -> None:
+        """What was handed to the broker cannot be called back."""
+
     # --- faults and changes -----------------------------------------------------------------------------------
 
     def _dismiss(self, service: str, count: int | None) -> list[RabbitConsumer]:

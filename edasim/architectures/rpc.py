@@ -48,11 +48,12 @@ class Call(Signal):
 class OpenOrder:
     """An order at the gateway: the steps still to do and the calls under way."""
 
-    __slots__ = ("done", "failed", "pending", "request", "steps")
+    __slots__ = ("calls", "done", "failed", "pending", "request", "steps")
 
     def __init__(self, request: Request) -> None:
         self.request = request
         self.steps: list[tuple[tuple[int, int], Server, Message]] = []
+        self.calls: list[Call] = []
         self.pending = 0
         self.failed = ""
         self.done = False
@@ -86,6 +87,10 @@ class Server:
         self.repeated = world.writer(Verb.repeated, place)
         self.lost = world.writer(Verb.lost, place)
         world.add_part(self)
+
+    def owed(self) -> list[Message]:
+        """Calls waiting or under way."""
+        return [call.step for call in (*self.queue, *self.busy.values())]
 
     def imbalance(self, counts: Counts) -> str:
         """Whether its books balance."""
@@ -240,6 +245,10 @@ class Rpc:
         """Whether an order is open or a call waits to be made again."""
         return bool(self.open or self.queue)
 
+    def owed(self) -> list[Message]:
+        """Orders open or waiting to be."""
+        return [order.request.message for order in self.open] + [request.message for request in self.queue]
+
     # --- an order at the gateway ------------------------------------------------------------------------------
 
     def submit(self, request: Request) -> None:
@@ -259,6 +268,15 @@ class Rpc:
             self._add_steps(order, [request.message])
             self._go_on(order)
 
+    def customer_leaves(self, request: Request) -> None:
+        """With `cancels`, the order is closed at once; calls under way end in vain, calls that wait are dropped."""
+        if not self.options.cancels:
+            return
+        for order in [order for order in self.open if order.request is request]:
+            for call in order.calls:
+                call.open = False
+            self._close(order)
+
     def _add_steps(self, order: OpenOrder, messages: Iterable[Message]) -> None:
         for message in messages:
             for service in self.shop.handlers(message.event):
@@ -268,7 +286,7 @@ class Rpc:
     def _go_on(self, order: OpenOrder) -> None:
         if order.done or order.pending:
             return
-        if not order.steps or (order.request.gone and self.options.cancels):
+        if not order.steps:
             self._close(order)
             return
         if self.options.calls == "sequential":
@@ -290,6 +308,9 @@ class Rpc:
     # --- a call -----------------------------------------------------------------------------------------------
 
     def _call(self, call: Call) -> None:
+        if call.order.done and self.options.cancels:
+            return
+        call.order.calls.append(call)
         if self.options.timeout is not None:
             self._timeouts.add(self.clock.now_ns + self.options.timeout, call)
         call.server.send(call)
@@ -321,8 +342,7 @@ class Rpc:
 
     def _call_again(self, call: Call) -> bool:
         policy = self.shop.policy(call.server.service.name)
-        abandoned = call.order.request.gone and self.options.cancels
-        if not policy.allows(call.attempt) or abandoned:
+        if not policy.allows(call.attempt):
             return False
         self.shop.world.journal.record(Verb.retried, call.step.id, call.server.service.place)
         wait_ns = policy.wait_ns(call.attempt, call.last_wait_ns)

@@ -66,6 +66,7 @@ class Clock(simpy.Environment):
             signal.callbacks = stage
             heappush(agenda, (self._now + delay_ns, 1, next(number), signal))  # type: ignore[arg-type,misc]
 
+        self._halted = False
         self.arm = arm
         """`arm(signal, stage, delay_ns)`: the stage runs with the signal after the delay."""
 
@@ -80,10 +81,14 @@ class Clock(simpy.Environment):
         self.arm(signal, (lambda _: action(),), max(0, due_ns - self.now_ns))
         return signal
 
+    def halt(self) -> None:
+        """Let `advance` return after the event that is being processed."""
+        self._halted = True
+
     def advance(self, until_ns: int, finished: Callable[[], bool] | None = None) -> bool:
         """Process events up to and including an instant; the clock then shows it.
 
-        With `finished`, stop as soon as it says so after an event (the clock stays there); True if it did.
+        With `finished`, stop as soon as it says so after an event, or on `halt` (the clock stays there); True if so.
         Raises TimeStandsStill when an instant never ends.
         """
         agenda = self._queue
@@ -100,6 +105,9 @@ class Clock(simpy.Environment):
             callbacks, event.callbacks = event.callbacks, None  # type: ignore[assignment]
             for callback in callbacks:
                 callback(event)
+            if self._halted:
+                self._halted = False
+                return True
             if not event._ok and not hasattr(event, "_defused"):
                 raise event._value
             if finished is not None and finished():

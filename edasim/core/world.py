@@ -1,7 +1,7 @@
 """What every part of one run shares: the clock, the journal, the messages, the draws, the links."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from edasim.core.clock import SECOND, Clock
@@ -9,7 +9,7 @@ from edasim.core.conservation import Conservation
 from edasim.core.draws import Draws, Law
 from edasim.core.journal import Journal, Place, Verb, Writer
 from edasim.core.link import Link
-from edasim.core.message import Messages
+from edasim.core.message import Message, Messages
 
 
 class Part(Protocol):
@@ -17,6 +17,9 @@ class Part(Protocol):
 
     def owes(self) -> bool:
         """Whether a delivery is owed or an answer awaited here; timers alone are nothing."""
+
+    def owed(self) -> Iterable[Message]:
+        """The messages that it still owes somebody."""
 
 
 class World:
@@ -51,6 +54,10 @@ class World:
         self._parts.append(part)
         if hasattr(part, "imbalance"):
             self.conservation.accounts.append(part)
+
+    def owed(self) -> set[int]:
+        """The ids of all messages that are still owed somewhere."""
+        return {message.id for part in self._parts for message in part.owed()}
 
     def quiet(self) -> bool:
         """Whether nothing is owed anywhere.  The part that was busy last is asked first: it mostly still is."""

@@ -1,7 +1,7 @@
 """The customers' side of an order: placed, answered, given up or tried again."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from edasim.core.conservation import Counts
 from edasim.core.deadlines import Deadlines
@@ -23,7 +23,8 @@ class Request:
 
 
 class Client:
-    """All customers.  `submit(request)` hands a try to the architecture, which calls `answer` or never does.
+    """All customers.  `submit(request)` hands a try to the architecture, which calls `answer` or never does;
+    `on_leaving(request)` tells it when the customer has run out of patience.
 
     A customer waits `timeout` from placing to answer, all waiting included, then leaves; a whole order is
     placed again only as `retries` allows.
@@ -33,6 +34,7 @@ class Client:
         self.world = world
         self.spec = spec
         self.submit: Callable[[Request], None]
+        self.on_leaving: Callable[[Request], None] = lambda request: None
         self.open: dict[Request, None] = {}
         self.waiting_to_retry = 0
         self._deadlines = Deadlines(world.clock, self.open.__contains__, self._leaves)
@@ -43,6 +45,10 @@ class Client:
     def owes(self) -> bool:
         """Whether a customer awaits an answer or is about to try again."""
         return bool(self.open) or self.waiting_to_retry > 0
+
+    def owed(self) -> Iterable[Message]:
+        """Orders without an answer."""
+        return [request.message for request in self.open]
 
     def imbalance(self, counts: Counts) -> str:
         """placed = accepted + refused + open, where an order between two tries is open."""
@@ -78,6 +84,7 @@ class Client:
     def _leaves(self, request: Request) -> None:
         request.gone = True
         del self.open[request]
+        self.on_leaving(request)
         self._no(request, "timeout")
 
     def _no(self, request: Request, reason: str) -> None:

@@ -100,7 +100,7 @@ class Consumer:
         delivery = self.delivery
         assert delivery is not None
         self.attempt += 1
-        self.service.start(self.worker, delivery.message, self._finished)
+        self.service.start(self.worker, delivery.message, self._finished, again=True)
 
     def die(self) -> None:
         """Crash with whatever it holds, at work or waiting."""

@@ -11,8 +11,8 @@ from edasim.core.message import Message
 from edasim.core.world import World
 from edasim.scenario.value import Producer as ProducerSpec
 
-OrderNumber = Callable[[], int | None]
-"""Gives the next order's number, or None when all orders that the scenario asks for have been placed."""
+OrderNumber = Callable[[], int]
+"""Gives the next order's number."""
 
 
 class Producer:
@@ -68,15 +68,18 @@ class Producer:
 
     def _arrive(self, _: Signal) -> None:
         order = self._next_order()
-        if order is None:
-            self._next_ns = None
-            return
         self.placed += 1
         self._arm_next()
         message = self.world.messages.place(
             self.spec.publishes, order, self._key(order), self.spec.size, self.world.clock.now_ns
         )
         self._place(self, message)
+
+    def close(self) -> None:
+        """Place no more orders."""
+        self._next_ns = None
+        if self._signal.callbacks is not None:
+            self._signal.callbacks = ()
 
     @property
     def finished(self) -> bool:

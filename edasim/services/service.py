@@ -12,11 +12,12 @@ from edasim.services.worker import Finished, Worker
 class Desk:
     """The journal writers of one worker at one service."""
 
-    __slots__ = ("crashed", "failed", "handled", "started")
+    __slots__ = ("crashed", "failed", "handled", "started", "started_again")
 
     def __init__(self, world: World, worker: Worker, service: str) -> None:
         place = Place("worker", worker.name, service)
         self.started: Writer = world.writer(Verb.started, place)
+        self.started_again: Writer = world.writer(Verb.started, Place("worker", worker.name, service, "again"))
         self.handled: Writer = world.writer(Verb.handled, place)
         self.failed: Writer = world.writer(Verb.failed, place)
         self.crashed: Writer = world.writer(Verb.crashed, place)
@@ -61,9 +62,13 @@ class Service:
 
     # --- one attempt ------------------------------------------------------------------------------------------
 
-    def start(self, worker: Worker, message: Message, finished: Finished) -> None:
-        """Start an attempt; `finished(worker, ok)` is called when it ends, unless the worker dies before."""
-        self._desk(worker).started(message.id)
+    def start(self, worker: Worker, message: Message, finished: Finished, again: bool = False) -> None:
+        """Start an attempt; `finished(worker, ok)` is called when it ends, unless the worker dies before.
+
+        `again`: the worker kept the message since the last attempt.
+        """
+        desk = self._desk(worker)
+        (desk.started_again if again else desk.started)(message.id)
         nth = worker.nth = self._nth_start(message.id)
         worker.message = message
         worker.service = self
@@ -122,6 +127,12 @@ class Service:
     def forget(self, worker: Worker) -> None:
         """The worker stopped in the middle of an attempt, which now never ends."""
         self.running.pop(worker, None)
+
+    def interrupt(self, worker: Worker) -> None:
+        """The attempt is called off: it ends badly, and the worker is free."""
+        message = worker.drop()
+        assert message is not None, "only an attempt under way can be called off"
+        self._desk(worker).failed(message.id)
 
     def crash(self, worker: Worker) -> None:
         """The worker dies with what it holds."""

@@ -42,13 +42,15 @@ class Shop:
         """Whether all orders have been placed."""
         return all(source.finished for source in self.sources.values())
 
-    def _next_order(self) -> int | None:
-        if self.scenario.orders is not None and self._orders >= self.scenario.orders:
-            return None
+    def _next_order(self) -> int:
         self._orders += 1
         return self._orders
 
     def _place(self, source: Producer, message: Message) -> None:
+        if self._orders == self.scenario.orders:
+            for open_source in self.sources.values():
+                open_source.close()
+            self.world.clock.halt()
         if len(self.sources) > 1:
             self.source_of[message.id] = source
         self.client.place(message)

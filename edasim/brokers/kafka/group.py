@@ -6,7 +6,7 @@ documentation's consumer configuration.
 """
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from edasim.brokers.kafka.assignors import assign, cooperative_rounds
@@ -16,6 +16,7 @@ from edasim.brokers.kafka.member import Member
 from edasim.core.conservation import Counts
 from edasim.core.journal import Place, Verb, Writer
 from edasim.core.link import CALL, Call
+from edasim.core.message import Message
 from edasim.core.world import World
 
 
@@ -90,6 +91,12 @@ class Group:
         else:
             self._delivered_upto[partition] = record.offset + 1
             delivered(record.message.id)
+
+    def owed(self) -> Iterator[Message]:
+        """What stands at or above the group's committed offsets."""
+        for partition, offset in self.committed.items():
+            for record in partition.records[offset:]:
+                yield record.message
 
     def imbalance(self, counts: Counts) -> str:
         """end = start + skipped + passed + owed for each partition, with the committed offset as the journal has it."""

@@ -70,6 +70,10 @@ class Partition:
         """A log waits for nobody."""
         return False
 
+    def owed(self) -> tuple[Message, ...]:
+        """A log waits for nobody."""
+        return ()
+
     def imbalance(self, counts: Counts) -> str:
         """Whether the records are those that were appended."""
         appended = counts.of(Verb.appended, self.place)

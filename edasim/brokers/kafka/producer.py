@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from edasim.brokers.kafka.log import Partition
@@ -83,16 +83,26 @@ class Producer:
         self._in_flight: dict[int, int] = {}
         self._sequences: dict[Partition, int] = {}
         self._unanswered: dict[Request, None] = {}
-        self._backing_off = 0
+        self._backing_off: dict[Batch, None] = {}
+        self._on_the_wire: dict[Request, None] = {}
         self._lingered: Stage = (self._linger_over,)
-        self._arrives: Stage = (cluster.receive,)
+        self._arrives: Stage = (self._on_arrival if self.acks == "0" else cluster.receive,)
         self._answered: Stage = (self._on_response,)
         self._timeouts = Deadlines(self.clock, self._unanswered.__contains__, self._request_failed)
         self.to_broker.on_lost = self.to_client.on_lost = self._transmission_lost
 
     def owes(self) -> bool:
         """Whether something is buffered, on its way, or waits to be sent again."""
-        return bool(self._unanswered or self._waiting or self._backing_off)
+        return bool(self._unanswered or self._waiting or self._backing_off or self._on_the_wire)
+
+    def owed(self) -> Iterator[Message]:
+        """What is not known to be in the log."""
+        batches = [batch for request in (*self._unanswered, *self._on_the_wire) for batch in request.batches]
+        batches += self._backing_off
+        batches += [batch for waiting in self._waiting.values() for queue in waiting.values() for batch in queue]
+        for batch in batches:
+            for message, _, _ in batch.messages:
+                yield message
 
     # --- into the buffer --------------------------------------------------------------------------------------
 
@@ -142,6 +152,7 @@ class Producer:
         for request in self._unanswered:
             self._in_flight[request.node] -= 1
         self._unanswered.clear()
+        self._backing_off.clear()
         for timer in self._linger.values():
             timer.cancelled()
         self._linger.clear()
@@ -175,7 +186,14 @@ class Producer:
         if node in self._ready:
             self._drain(node)
 
+    def _on_arrival(self, request: Request) -> None:
+        # Without acks nobody waits; only that it is on the wire has to be known.
+        self._on_the_wire.pop(request, None)
+        self.cluster.receive(request)
+
     def _transmit(self, request: Request) -> None:
+        if self.acks == "0":
+            self._on_the_wire[request] = None
         if self.acks != "0":
             self._in_flight[request.node] = self._in_flight.get(request.node, 0) + 1
             self._unanswered[request] = None
@@ -224,6 +242,7 @@ class Producer:
         """The connection broke under a request or its response: the client notices and tries again."""
         if isinstance(signal, Request):
             self.cluster.lost(signal.batches[0].messages[0][0].id)
+            self._on_the_wire.pop(signal, None)
             if (signal.first or signal) in self._unanswered:
                 self._request_failed(signal.first or signal)
 
@@ -242,10 +261,11 @@ class Producer:
         # Exponential from retry.backoff.ms with a jitter of a fifth, up to retry.backoff.max.ms (KIP-580).
         wait_ns = min(self.backoff_ns * 2 ** min(batch.tries - 1, 30), self.backoff_max_ns)
         wait_ns = round(wait_ns * (0.8 + 0.4 * self._jitter.draw()))
-        self._backing_off += 1
+        self._backing_off[batch] = None
 
         def again() -> None:
-            self._backing_off -= 1
+            if self._backing_off.pop(batch, self) is self:
+                return
             if self.clock.now_ns >= batch.deadline_ns:
                 self._complete(batch, False)
                 return

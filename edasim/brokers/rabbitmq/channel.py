@@ -1,7 +1,7 @@
 """The client's side of RabbitMQ: subscriptions with a prefetch window, and publishers with confirms."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from edasim.brokers.rabbitmq.entry import PLAIN, Answer, Entry, Properties, Publication
@@ -136,15 +136,21 @@ class Publisher:
         self.confirms = confirms
         self.reconnect_ns = reconnect_ns
         self.unconfirmed: dict[Publication, None] = {}
+        self.on_the_wire: dict[Publication, None] = {}
         self._down = False
-        self._arrives: Stage = (broker.receive,)
+        self._arrives: Stage = (broker.receive if confirms else self._on_arrival,)
         self._answered: Stage = (self._on_confirm,)
         self.to_broker.on_lost = self._connection_breaks
         self.to_client.on_lost = self._connection_breaks
 
     def owes(self) -> bool:
-        """Whether a confirm is awaited."""
-        return bool(self.unconfirmed)
+        """Whether a confirm is awaited, or something is on the wire."""
+        return bool(self.unconfirmed or self.on_the_wire)
+
+    def owed(self) -> Iterator[Message]:
+        """What is not known to have arrived."""
+        for publication in (*self.unconfirmed, *self.on_the_wire):
+            yield publication.message
 
     def publish(self, message: Message, exchange: str, routing_key: str, answer: Answer | None,
                 properties: Properties = PLAIN) -> None:
@@ -160,7 +166,14 @@ class Publisher:
         if not self.confirms and answer is not None:
             answer(publication, True)
 
+    def _on_arrival(self, publication: Publication) -> None:
+        # Without confirms nobody waits; only that it is on the wire has to be known.
+        self.on_the_wire.pop(publication, None)
+        self.broker.receive(publication)
+
     def _send(self, publication: Publication) -> None:
+        if not self.confirms:
+            self.on_the_wire[publication] = None
         self.to_broker.send(publication, self._arrives)
         if self.to_broker.repeats():
             self.broker.repeated(publication.message.id)
@@ -185,6 +198,7 @@ class Publisher:
         """What was on this connection is gone; what was not confirmed is sent again on the next one."""
         if isinstance(signal, Publication):
             self.broker.lost(signal.message.id)
+            self.on_the_wire.pop(signal, None)
         if self._down:
             return
         self._down = True

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, cast
 
@@ -10,6 +10,7 @@ from edasim.brokers.rabbitmq.entry import Entry, Publication
 from edasim.core.clock import Signal, Stage, Timer
 from edasim.core.conservation import Counts, queue_imbalance
 from edasim.core.journal import Place, Verb
+from edasim.core.message import Message
 from edasim.core.world import World
 
 if TYPE_CHECKING:
@@ -58,9 +59,21 @@ class Queue:
         self.dropped = world.writer(Verb.dropped, place)
         self.expired = world.writer(Verb.expired, place)
         self.dead_lettered = world.writer(Verb.dead_lettered, place)
-        self._majority = broker.majority_draw(name, int(cast(int, arguments["x-quorum-initial-group-size"])))
+        self._majority = broker.majority_draw(
+            name, cast(int, arguments["x-quorum-initial-group-size"]) if self.quorum else 1)
 
     # --- what is in it ----------------------------------------------------------------------------------------
+
+    def owed(self) -> Iterator[Message]:
+        """What it still has to deliver, or awaits the acknowledgement of."""
+        for entry in self.uncommitted:
+            yield entry.message
+        for subscription in self.subscriptions:
+            for entry in subscription.unacked.values():
+                yield entry.message
+        if not self.parking:
+            yield from (entry.message for entry in self.fresh)
+            yield from (entry.message for _, entry in self.returned)
 
     def imbalance(self, counts: Counts) -> str:
         """Whether its books balance."""

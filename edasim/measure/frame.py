@@ -1,0 +1,33 @@
+"""The facts of a run as a pandas DataFrame, for people who want to ask their own questions."""
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from edasim.core.journal import Verb
+from edasim.measure.reading import NANO, Reading
+from edasim.simulate import Run
+
+_NOT_MESSAGES = (Verb.committed, Verb.rewound, Verb.rebalanced, Verb.recovered, Verb.skipped)
+
+
+def frame(run: Run) -> Any:
+    """One row a fact: time_s, verb, message, order, event, place, service; no message where a fact has none."""
+    pandas = import_module("pandas")
+    reading = Reading(run)
+    facts = reading.facts
+    about_message = ~np.isin(facts.verbs, [int(verb) for verb in _NOT_MESSAGES])
+    number = np.where(about_message, facts.numbers, 0)
+    names = np.array([verb.name.replace("_", "-") for verb in Verb], dtype=object)
+    events = np.array(reading.events, dtype=object)
+    return pandas.DataFrame({
+        "time_s": facts.times_ns * NANO,
+        "verb": names[facts.verbs],
+        "message": pandas.array(np.where(about_message, facts.numbers, -1), dtype="Int64"),
+        "order": pandas.array(np.where(about_message, reading.order_of[number], -1), dtype="Int64"),
+        "event": np.where(about_message, events[reading.event_of[number]], None),
+        "place": np.array([str(place) for place in run.places], dtype=object)[facts.places],
+        "service": np.array([place.service for place in run.places], dtype=object)[facts.places],
+    })

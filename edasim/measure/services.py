@@ -1,0 +1,197 @@
+"""What each service did: counts, waiting, work, backlog, utilisation."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edasim.core.journal import Facts, Place, Verb
+from edasim.measure.consistency import Staleness
+from edasim.measure.orders import Orders
+from edasim.measure.reading import NANO, Reading
+from edasim.measure.steps import Floats, Steps
+
+
+@dataclass(frozen=True)
+class ServiceNumbers:
+    """The numbers of one service over counted orders; time averages span the measured interval.
+
+    `wait_s` holds, for each message that the service began, from available to the first start of an attempt;
+    `work_s` how long each finished attempt took.  `utilisation` is the share of its workers that were at work.
+    """
+
+    handled: int
+    failed: int
+    retried: int
+    dead_lettered: int
+    duplicated_effects: int
+    attempts: int
+    utilisation: float
+    throughput_per_s: float
+    backlog_mean: float
+    backlog_max: float
+    wait_s: Floats
+    work_s: Floats
+    staleness_mean_s: float
+    staleness_max_s: float
+
+
+class ServiceReading:
+    """The journal as one service sees it."""
+
+    def __init__(self, reading: Reading, orders: Orders, service: str) -> None:
+        self.reading = reading
+        self.orders = orders
+        self.service = service
+        self.capacity = reading.run.capacity.get(service) or sum(reading.run.capacity.values())
+
+    def _mine(self, verb: Verb, kinds: tuple[str, ...] = ("worker", "service", "queue", "group")) -> Facts:
+        return self.reading.of(verb, lambda place: place.service == self.service and place.kind in kinds)
+
+    def count(self, verb: Verb) -> int:
+        """How often the verb happened here to counted orders."""
+        facts = self._mine(verb)
+        return int(np.sum(self.orders.counted[self.reading.order_index(facts)]))
+
+    # --- at work ----------------------------------------------------------------------------------------------
+
+    def busy(self) -> Steps:
+        """How many workers are at work on an attempt."""
+        ups = self._mine(Verb.started).times_ns * NANO
+        downs = np.concatenate([self._mine(verb).times_ns for verb in (Verb.handled, Verb.failed, Verb.crashed)])
+        return Steps.counting(ups, downs * NANO)
+
+    def work_s(self) -> Floats:
+        """How long each finished attempt took, in the order in which they ended."""
+        starts, handled, failed = (self._mine(verb) for verb in (Verb.started, Verb.handled, Verb.failed))
+        ends = np.concatenate([handled.times_ns, failed.times_ns])
+        keys = np.concatenate([handled.places, failed.places]), np.concatenate([handled.numbers, failed.numbers])
+        order = np.lexsort((ends, keys[1], keys[0]))
+        begun = np.lexsort((starts.times_ns, starts.numbers, self._desk_of(starts.places)))
+        if len(begun) != len(order):
+            return np.zeros(0)
+        work: Floats = (ends[order] - starts.times_ns[begun]) * NANO
+        return work
+
+    def _desk_of(self, places: NDArray[np.int32]) -> NDArray[np.int32]:
+        # A restart on the spot is recorded at its own place beside the worker's, which stands just before it.
+        first = {}
+        alias = np.arange(len(self.reading.run.places), dtype=np.int32)
+        for number, place in enumerate(self.reading.run.places):
+            if place.kind == "worker" and place.service == self.service:
+                alias[number] = first.setdefault(place.name, number)
+        desks: NDArray[np.int32] = alias[places]
+        return desks
+
+    # --- waiting ----------------------------------------------------------------------------------------------
+
+    def _available(self) -> Facts:
+        """When messages came into being for this service: into its queue, its topics, or the line of orders."""
+        architecture = self.reading.run.architecture
+        if architecture == "monolith":
+            return self.reading.of(Verb.routed, lambda place: place.name == "orders")
+        if architecture == "kafka":
+            return self._available_records()
+        return self.reading.of(Verb.routed, lambda place: place.service == self.service and place.detail != "parking")
+
+    def _available_records(self) -> Facts:
+        handles = self.orders.scenario.services[self.service].handles
+        skipped = self._skipped()
+
+        def mine(place: Place) -> bool:
+            if place.kind != "partition" or place.detail == "parking":
+                return False
+            return place.service == self.service or (place.service == "" and place.name.rpartition("-")[0] in handles)
+
+        facts = self.reading.of(Verb.appended, mine)
+        if not skipped:
+            return facts
+        keep = np.ones(len(facts), np.bool_)
+        for number, place in enumerate(self.reading.run.places):
+            if place.name in skipped:
+                here = np.flatnonzero(facts.places == number)
+                keep[here[: skipped[place.name]]] = False
+        return facts.only(keep)
+
+    def _skipped(self) -> dict[str, int]:
+        facts = self.reading.of(Verb.skipped, lambda place: place.service == self.service)
+        names = [self.reading.run.places[place].name.split(" ", 1)[1] for place in facts.places.tolist()]
+        return dict(zip(names, facts.numbers.tolist(), strict=True))
+
+    def _begun(self) -> Facts:
+        if self.reading.run.architecture == "monolith":
+            return self.reading.of(Verb.delivered, lambda place: place.name == "orders")
+        return self.reading.of(
+            Verb.started, lambda place: place.service == self.service and place.detail != "again")
+
+    def _left_waiting(self) -> list[Facts]:
+        wanted = "orders" if self.reading.run.architecture == "monolith" else self.service
+        return [
+            self.reading.of(verb, lambda place: place.kind == "queue" and wanted in (place.name, place.service)
+                            and place.detail != "parking")
+            for verb in (Verb.dropped, Verb.expired, Verb.dead_lettered)
+        ]
+
+    def waiting(self) -> tuple[Floats, Floats]:
+        """When a message began to wait for this service, and when it was begun (or left): one row a stretch.
+
+        A message waits from when it is available until an attempt begins; after a crash, from the crash on.
+        Infinite for what never began.  A copy of a message that already waits adds nothing.
+        """
+        again = [self._mine(verb, ("queue", "group", "worker")) for verb in (Verb.redelivered, Verb.crashed)]
+        ins = [self._available(), *again]
+        outs = [self._begun(), *self._left_waiting()]
+        times = np.concatenate([facts.times_ns for facts in ins + outs])
+        numbers = np.concatenate([facts.numbers for facts in ins + outs])
+        comes = np.concatenate([np.ones(len(f), np.bool_) for f in ins] + [np.zeros(len(f), np.bool_) for f in outs])
+        # At one instant a message comes before it begins.
+        order = np.lexsort((~comes, times, numbers))
+        times, numbers, comes = times[order], numbers[order], comes[order]
+        new = np.concatenate([[True], numbers[1:] != numbers[:-1]]) if len(numbers) else np.zeros(0, np.bool_)
+        previous = np.concatenate([[False], comes[:-1]]) & ~new if len(numbers) else comes
+        begins = comes & ~previous
+        ends = ~comes & previous
+        starts_at = times[begins] * NANO
+        stops_at = np.full(len(starts_at), np.inf)
+        stretch = np.cumsum(begins) - 1
+        stops_at[stretch[ends]] = times[ends] * NANO
+        self._stretch_numbers = numbers[begins]
+        return starts_at, stops_at
+
+    def backlog(self) -> Steps:
+        """How many messages wait for this service: available, and no attempt begun."""
+        return Steps.counting(*self.waiting())
+
+    def wait_s(self) -> Floats:
+        """From available to begun, for each message of a counted order whose wait ended."""
+        starts, stops = self.waiting()
+        counted = self.orders.counted[self.reading.order_of[self._stretch_numbers] - 1]
+        mask = counted & np.isfinite(stops)
+        waits: Floats = stops[mask] - starts[mask]
+        return waits
+
+    # --- all of it --------------------------------------------------------------------------------------------
+
+    def numbers(self, start_s: float, end_s: float) -> ServiceNumbers:
+        """Everything, with time averages over [start_s, end_s]."""
+        busy, backlog = self.busy(), self.backlog()
+        staleness = Staleness(self.orders, self.service)
+        ends = self._mine(Verb.handled).times_ns * NANO
+        inside = np.sum((ends >= start_s) & (ends <= end_s))
+        return ServiceNumbers(
+            handled=self.count(Verb.handled),
+            failed=self.count(Verb.failed),
+            retried=self.count(Verb.retried),
+            dead_lettered=self.count(Verb.dead_lettered),
+            duplicated_effects=self.orders.duplicated_effects(self.service),
+            attempts=self.count(Verb.started),
+            utilisation=busy.mean(start_s, end_s) / self.capacity,
+            throughput_per_s=float(inside) / (end_s - start_s) if end_s > start_s else 0.0,
+            backlog_mean=backlog.mean(start_s, end_s),
+            backlog_max=backlog.max(start_s, self.reading.run.end_ns * NANO),
+            wait_s=self.wait_s(),
+            work_s=self.work_s(),
+            staleness_mean_s=staleness.mean(start_s, end_s),
+            staleness_max_s=staleness.max(start_s, self.reading.run.end_ns * NANO),
+        )

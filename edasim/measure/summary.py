@@ -1,0 +1,225 @@
+"""All numbers of one run, each read from the journal when it is first asked for."""
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from edasim.measure.consistency import Staleness, t_visibility
+from edasim.measure.operations import operations
+from edasim.measure.orders import Orders
+from edasim.measure.reading import NANO, Reading
+from edasim.measure.services import ServiceNumbers, ServiceReading
+from edasim.measure.steps import Floats, Steps
+from edasim.simulate import Run
+
+PERCENTILES = {"p50": 50.0, "p95": 95.0, "p99": 99.0}
+
+
+class Summary:
+    """The numbers of one run.  Orders placed in the warm-up are left out; times are seconds."""
+
+    conservation = "ok"
+    """A run whose books did not balance was never finished."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.reading = Reading(run)
+        self.orders = Orders(self.reading)
+        self.start_s = run.scenario.warm_up * NANO
+        self.end_s = run.closed_ns * NANO
+
+    @property
+    def answer(self) -> str:
+        """What a yes means here: the work is `done`, or the order is `received`."""
+        return "done" if self.run.architecture in ("monolith", "rpc") else "received"
+
+    @cached_property
+    def outcomes(self) -> dict[str, int]:
+        """How the counted orders ended; refused + done + parked + lost + pending = placed."""
+        orders = self.orders
+        counts = {"placed": int(orders.counted.sum()), "accepted": int((orders.accepted & orders.counted).sum())}
+        counts |= {outcome: orders.count(outcome) for outcome in ("refused", "done", "parked", "lost", "pending")}
+        return counts | {"regretted": orders.regretted}
+
+    @cached_property
+    def refusals(self) -> dict[str, int]:
+        """Why counted orders were refused."""
+        return self.orders.refusals
+
+    @cached_property
+    def torn_peak(self) -> int:
+        """The most orders that were half done at one time."""
+        return int(self.torn().max(self.start_s, self.run.end_ns * NANO))
+
+    @property
+    def orphan_effects(self) -> int:
+        """Effects of refused orders."""
+        return self.orders.orphan_effects
+
+    # --- latencies --------------------------------------------------------------------------------------------
+
+    @cached_property
+    def accept_latency_s(self) -> Floats:
+        """Placed to answer, of counted orders that were accepted."""
+        orders = self.orders
+        mask = orders.counted & orders.accepted
+        latency: Floats = orders.accepted_s[mask] - orders.placed_s[mask]
+        return latency
+
+    @cached_property
+    def completion_latency_s(self) -> Floats:
+        """Placed to the last required effect, of counted orders that were accepted; infinite when not done."""
+        orders = self.orders
+        mask = orders.counted & orders.accepted
+        latency: Floats = orders.done_s[mask] - orders.placed_s[mask]
+        return latency
+
+    @cached_property
+    def waiting_s(self) -> Floats:
+        """What each counted customer waited until a yes, a no, or until leaving; infinite without any."""
+        orders = self.orders
+        latency: Floats = orders.answered_s[orders.counted] - orders.placed_s[orders.counted]
+        return latency
+
+    # --- services ---------------------------------------------------------------------------------------------
+
+    @cached_property
+    def services(self) -> dict[str, ServiceNumbers]:
+        """The numbers of each service."""
+        return {name: self.service(name).numbers(self.start_s, self.end_s) for name in self.run.scenario.services}
+
+    def service(self, name: str) -> ServiceReading:
+        """The journal as one service sees it."""
+        return ServiceReading(self.reading, self.orders, name)
+
+    # --- over time --------------------------------------------------------------------------------------------
+
+    def backlog(self, service: str) -> Steps:
+        """Messages waiting for a service."""
+        return self.service(service).backlog()
+
+    def torn(self) -> Steps:
+        """Orders that are half done."""
+        return self.orders.torn()
+
+    def completed(self) -> Steps:
+        """Orders that are accepted and done."""
+        return self.orders.completed()
+
+    def open_orders(self) -> Steps:
+        """Orders that are neither done nor refused."""
+        return self.orders.open_orders()
+
+    def staleness(self, service: str, grid_s: Floats) -> Floats:
+        """The age of the oldest accepted order that a service has not applied, at these times."""
+        return Staleness(self.orders, service).at(grid_s)
+
+    def t_visibility(self, service: str, delays_s: Floats) -> Floats:
+        """The share of accepted orders that a service shows so long after acceptance."""
+        return t_visibility(self.orders, service, delays_s)
+
+    def convergence_s(self, service: str) -> list[float]:
+        """For each fault that ended: how long until the service's staleness was back below its level before."""
+        staleness = Staleness(self.orders, service)
+        horizon_s = self.run.end_ns * NANO
+        return [staleness.convergence_s(band.start_ns * NANO, band.end_ns * NANO, horizon_s)
+                for band in self.run.bands if band.end_ns is not None]
+
+    # --- the rest ---------------------------------------------------------------------------------------------
+
+    @cached_property
+    def parts(self) -> dict[str, float]:
+        """What it takes to run it."""
+        return operations(self.reading, self.orders)
+
+    @property
+    def fault_bands(self) -> list[tuple[str, float, float]]:
+        """(text, start, end) of each fault as it held; one that never ended lasts to the end of the run."""
+        return [(band.text, band.start_ns * NANO, (self.run.end_ns if band.end_ns is None else band.end_ns) * NANO)
+                for band in self.run.bands]
+
+    @property
+    def not_applicable(self) -> list[str]:
+        """The faults that hit nothing here."""
+        return self.run.not_applicable
+
+    def as_dict(self) -> dict[str, Any]:
+        """The numbers in the shape in which `--json` prints them for one architecture."""
+        return {
+            "orders": self.outcomes,
+            "torn_peak": self.torn_peak,
+            "orphan_effects": self.orphan_effects,
+            "accept_latency_s": spread(self.accept_latency_s),
+            "completion_latency_s": spread(self.completion_latency_s),
+            "services": {name: _service_dict(numbers) for name, numbers in self.services.items()},
+            "conservation": self.conservation,
+        }
+
+
+def spread(values: Floats) -> dict[str, float | int | None]:
+    """Mean and percentiles (type 7).  Infinite values count in percentiles, where they give None; the mean is over
+    the finite ones, whose number is `n`."""
+    finite = values[np.isfinite(values)]
+    numbers: dict[str, float | int | None] = {"mean": float(finite.mean()) if len(finite) else None}
+    for name, percent in PERCENTILES.items():
+        numbers[name] = _percentile(values, percent)
+    return numbers | {"n": len(finite)}
+
+
+def _percentile(values: Floats, percent: float) -> float | None:
+    if not len(values):
+        return None
+    ordered = np.sort(values)
+    place = percent / 100 * (len(ordered) - 1)
+    low, high = ordered[int(np.floor(place))], ordered[int(np.ceil(place))]
+    if not np.isfinite(high):
+        return float(low) if place == np.floor(place) and np.isfinite(low) else None
+    return float(low + (high - low) * (place - np.floor(place)))
+
+
+def _service_dict(numbers: ServiceNumbers) -> dict[str, Any]:
+    return {
+        "handled": numbers.handled,
+        "failed": numbers.failed,
+        "retried": numbers.retried,
+        "dead_lettered": numbers.dead_lettered,
+        "duplicated_effects": numbers.duplicated_effects,
+        "utilisation": numbers.utilisation,
+        "backlog_mean": numbers.backlog_mean,
+        "backlog_max": numbers.backlog_max,
+        "wait_s": spread(numbers.wait_s),
+        "staleness_s": {"mean": numbers.staleness_mean_s, "max": numbers.staleness_max_s},
+    }
+
+
+def as_text(run: Run) -> str:
+    """A run as a small table of plain text."""
+    summary = run.summary()
+    outcomes = summary.outcomes
+    accept, completion = spread(summary.accept_latency_s), spread(summary.completion_latency_s)
+    lines = [
+        f"{run.scenario.title} · {run.architecture} · seed {run.seed} · n = 1 run",
+        "orders      " + "  ".join(f"{name} {number}" for name, number in outcomes.items()),
+        f"answer      p50 {_show(accept['p50'])}  p99 {_show(accept['p99'])}   (a yes means: {summary.answer})",
+        f"completion  p50 {_show(completion['p50'])}  p99 {_show(completion['p99'])}",
+        f"half done   {summary.torn_peak} at most   orphan effects {summary.orphan_effects}",
+    ]
+    width = max(len(name) for name in summary.services)
+    for name, numbers in summary.services.items():
+        lines.append(
+            f"{name:<{width}}  handled {numbers.handled}  failed {numbers.failed}  retried {numbers.retried}  "
+            f"dead letters {numbers.dead_lettered}  twice {numbers.duplicated_effects}  "
+            f"utilisation {numbers.utilisation:.0%}  backlog at most {numbers.backlog_max:.0f}  "
+            f"stale at most {_show(numbers.staleness_max_s)}"
+        )
+    if run.not_applicable:
+        lines.append("not applicable here: " + ", ".join(run.not_applicable))
+    return "\n".join(lines)
+
+
+def _show(seconds: float | int | None) -> str:
+    if seconds is None:
+        return "never"
+    return f"{seconds * 1e3:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"

@@ -41,7 +41,8 @@ class Run:
     """One scenario, one architecture, one seed, and everything that happened.
 
     Times are nanoseconds since the start.  `closed_ns` is when the last order could be placed, `end_ns` when the
-    run stopped; `quiet` says whether nothing was owed any more then, `owed` which messages were.  `bands` are the faults as they held.
+    run stopped; `quiet` says whether nothing was owed any more then, `owed` which messages were.
+    `bands` are the faults as they held.
     """
 
     scenario: Scenario
@@ -84,7 +85,8 @@ class Run:
         """The facts as a pandas DataFrame: time_s, verb, message, order, event, place, service."""
         from edasim.measure.frame import frame
 
-        return frame(self)
+        facts: pandas.DataFrame = frame(self)
+        return facts
 
     def __str__(self) -> str:
         from edasim.measure.summary import as_text

@@ -11,8 +11,8 @@ from edasim.brokers.kafka.producer import Producer
 from edasim.core.journal import Place, Verb
 from edasim.core.link import Link
 from edasim.core.message import Message
-from edasim.scenario.broker_options import resolve
 from edasim.scenario.architecture_options import KafkaOptions
+from edasim.scenario.broker_options import resolve
 from edasim.scenario.value import Scenario
 from edasim.services.client import Request
 from edasim.services.consumer import Consumer
@@ -146,7 +146,8 @@ class Kafka:
         self.broker_options: dict[str, Any] = resolve("kafka broker", version, options.broker)
         wire = shop.scenario.wire
         times = ClusterTimes(*(wire.latency(step).quantile_ns for step in ("broker-to-broker", "append")))
-        self.cluster = Cluster(shop.world, times, max(NODES, self.topic_options["replication.factor"]))
+        replicas = int(self.topic_options["replication.factor"])
+        self.cluster = Cluster(shop.world, times, max(NODES, replicas))
         self.producers: dict[str, Producer] = {}
         self.groups: dict[str, Group] = {}
         self.consumers: dict[str, list[KafkaConsumer]] = {name: [] for name in shop.services}

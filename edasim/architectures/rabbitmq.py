@@ -10,8 +10,8 @@ from edasim.brokers.rabbitmq.entry import PLAIN, Entry, Properties
 from edasim.brokers.rabbitmq.queue import Queue
 from edasim.core.link import CALL, Call, Link
 from edasim.core.message import Message
-from edasim.scenario.broker_options import resolve
 from edasim.scenario.architecture_options import RabbitOptions
+from edasim.scenario.broker_options import resolve
 from edasim.scenario.value import Scenario
 from edasim.services.client import Request
 from edasim.services.consumer import Consumer

@@ -64,7 +64,7 @@ class Clock(simpy.Environment):
 
         def arm(signal: Signal, stage: Stage, delay_ns: int) -> None:
             signal.callbacks = stage
-            heappush(agenda, (self._now + delay_ns, 1, next(number), signal))  # type: ignore[arg-type,misc]
+            heappush(agenda, (self._now + delay_ns, 1, next(number), signal))  # type: ignore[misc]
 
         self._halted = False
         self.arm = arm

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,7 @@ class Counts:
         return self._last.get(self._journal.place(place) * _VERBS + verb)
 
 
+@runtime_checkable
 class Account(Protocol):
     """Something whose books must balance."""
 

@@ -59,7 +59,7 @@ class Verb(IntEnum):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a fact happened.  `kind` is client, producer, exchange, queue, partition, group, service, worker or link."""
+    """Where a fact happened.  `kind` is client, exchange, queue, partition, group, service, worker and the like."""
 
     kind: str
     name: str

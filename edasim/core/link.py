@@ -100,7 +100,7 @@ class Link:
             stage[0](signal)
             return
         signal.callbacks = stage
-        heappush(clock._queue, (arrival, 1, next(clock._eid), signal))  # type: ignore[arg-type,misc]
+        heappush(clock._queue, (arrival, 1, next(clock._eid), signal))  # type: ignore[misc]
 
     def foresee(self) -> int | None:
         """When a transmission sent now would arrive, as if it were sent; None when that cannot be known now.

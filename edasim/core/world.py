@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from edasim.core.clock import SECOND, Clock
-from edasim.core.conservation import Conservation
+from edasim.core.conservation import Account, Conservation
 from edasim.core.draws import Draws, Law
 from edasim.core.journal import Journal, Place, Verb, Writer
 from edasim.core.link import Link
@@ -52,7 +52,7 @@ class World:
     def add_part(self, part: Part) -> None:
         """Let a part be asked whether it still owes something, and whether its books balance if it keeps any."""
         self._parts.append(part)
-        if hasattr(part, "imbalance"):
+        if isinstance(part, Account):
             self.conservation.accounts.append(part)
 
     def owed(self) -> set[int]:

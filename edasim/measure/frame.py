@@ -27,7 +27,8 @@ def frame(run: Run) -> Any:
         "verb": names[facts.verbs],
         "message": pandas.array(np.where(about_message, facts.numbers, -1), dtype="Int64"),
         "order": pandas.array(np.where(about_message, reading.order_of[number], -1), dtype="Int64"),
-        "event": np.where(about_message, events[reading.event_of[number]], None),
+        "event": [event if about else None
+                  for event, about in zip(events[reading.event_of[number]], about_message, strict=True)],
         "place": np.array([str(place) for place in run.places], dtype=object)[facts.places],
         "service": np.array([place.service for place in run.places], dtype=object)[facts.places],
     })

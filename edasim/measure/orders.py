@@ -96,7 +96,7 @@ class Orders:
     def effect_s(self) -> dict[Pair, Floats]:
         """For each (event, service): when each order's effect came into being first."""
         reading = self.reading
-        times = {}
+        times: dict[Pair, Floats] = {}
         for event, service in self.wanted:
             facts = reading.of(Verb.applied, lambda place, service=service: place.service == service)  # type: ignore[misc]
             if event in reading.events:

@@ -47,7 +47,8 @@ class Reading:
 
     def order_index(self, facts: Facts) -> NDArray[np.int64]:
         """For facts about messages: the number of the order, less one."""
-        return self.order_of[facts.numbers] - 1
+        index: NDArray[np.int64] = self.order_of[facts.numbers] - 1
+        return index
 
     def first_time_s(self, facts: Facts) -> NDArray[np.float64]:
         """For each order, when such a fact first happened to it; infinite for never."""

@@ -76,7 +76,7 @@ class ServiceReading:
 
     def _desk_of(self, places: NDArray[np.int32]) -> NDArray[np.int32]:
         # A restart on the spot is recorded at its own place beside the worker's, which stands just before it.
-        first = {}
+        first: dict[str, int] = {}
         alias = np.arange(len(self.reading.run.places), dtype=np.int32)
         for number, place in enumerate(self.reading.run.places):
             if place.kind == "worker" and place.service == self.service:

@@ -4,7 +4,7 @@ What it does with a RabbitMQ delivery and with a Kafka record is the same code; 
 """
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from edasim.core.clock import Stage, Timer
 from edasim.core.journal import Place, Verb
@@ -30,13 +30,13 @@ class Delivery(Protocol):
 class Intake(Protocol):
     """How a consumer gets deliveries from its broker and settles them."""
 
-    def handled(self, delivery: Delivery, messages: list[Message]) -> None:
+    def handled(self, delivery: Any, messages: list[Message], /) -> None:
         """It is done; publish these messages because of it, then settle it."""
 
-    def again(self, delivery: Delivery, attempts_made: int, wait_ns: int) -> None:
+    def again(self, delivery: Any, attempts_made: int, wait_ns: int, /) -> None:
         """Have it come back by way of the broker, after a wait (policy `back` or `aside`)."""
 
-    def dead_letter(self, delivery: Delivery) -> None:
+    def dead_letter(self, delivery: Any, /) -> None:
         """Put it aside for a person."""
 
     def next(self) -> None:

@@ -19,16 +19,34 @@ class Breakable(Protocol):
     """What a fault asks of an architecture."""
 
     parts: frozenset[str]
+    """The parts beside the services that a fault can hit here: broker, database."""
 
-    def connects(self, one: str, other: str) -> bool: ...
-    def crash(self, service: str, count: int | None) -> list[Worker]: ...
-    def stop(self, service: str, count: int | None) -> list[Worker]: ...
-    def restart(self, service: str, workers: list[Worker]) -> None: ...
-    def refuse(self, part: str, share: float) -> None: ...
-    def hold(self, part: str) -> None: ...
-    def release(self, part: str) -> None: ...
-    def slow_part(self, part: str, factor: float) -> None: ...
-    def lose_producer(self, name: str) -> None: ...
+    def connects(self, one: str, other: str) -> bool:
+        """Whether a link lies between two parts."""
+
+    def crash(self, service: str, count: int | None) -> list[Worker]:
+        """Workers of a service die without a goodbye (all of them for None); returns what `restart` needs."""
+
+    def stop(self, service: str, count: int | None) -> list[Worker]:
+        """Workers of a service leave properly."""
+
+    def restart(self, service: str, workers: list[Worker]) -> None:
+        """Those workers come back, as new ones."""
+
+    def refuse(self, part: str, share: float) -> None:
+        """A share of what a part is asked is answered with an error; the negative share undoes it."""
+
+    def hold(self, part: str) -> None:
+        """A part makes no progress until `release`."""
+
+    def release(self, part: str) -> None:
+        """Undo one `hold`."""
+
+    def slow_part(self, part: str, factor: float) -> None:
+        """A part takes `factor` times as long; 1/factor undoes it."""
+
+    def lose_producer(self, name: str) -> None:
+        """The producer's process dies with what it had not handed over."""
 
 
 @dataclass

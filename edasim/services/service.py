@@ -2,12 +2,14 @@
 from __future__ import annotations
 
 from array import array
+
 from edasim.core.clock import Stage, Timer
 from edasim.core.journal import Place, Verb, Writer
 from edasim.core.message import Message
 from edasim.core.world import World
 from edasim.scenario.value import Service as ServiceSpec
 from edasim.services.worker import Finished, Worker
+
 
 class Desk:
     """The journal writers of one worker at one service."""

@@ -3,8 +3,8 @@ from __future__ import annotations
 
 from edasim.core.message import Message
 from edasim.core.world import World
-from edasim.scenario.value import Producer as ProducerSpec
 from edasim.scenario.retry_policy import Retry
+from edasim.scenario.value import Producer as ProducerSpec
 from edasim.scenario.value import Scenario
 from edasim.services.client import Client, Request
 from edasim.services.network import Network

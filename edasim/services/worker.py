@@ -17,8 +17,9 @@ Finished = Callable[["Worker", bool], None]
 class Worker:
     """A thread of the monolith or of an RPC service, a member of a Kafka group, a RabbitMQ consumer.
 
-    `message` is what it holds now (None when idle), `service` whose work it does, `nth` which start of it this is, `due_ns` when that work ends
-    at the present speed, `remaining_ns` what is left of it while it makes no progress.
+    `message` is what it holds now (None when idle), `service` whose work it does, `nth` which start of that
+    message this is, `due_ns` when the work ends at the present speed, `remaining_ns` what is left of it while it
+    makes no progress.
     """
 
     __slots__ = ("alive", "clock", "due_ns", "finished", "message", "name", "nth", "remaining_ns", "service", "timer")

@@ -80,7 +80,7 @@ class Cluster:
         return partition.number % self.nodes
 
     def _replication_draw(self, partition: str, replicas: int) -> SequentialDraw | None:
-        """How long until the leader knows that every follower has a record: fetch response there, append, next fetch."""
+        """Until the leader knows that every follower has a record: fetch response there, append, next fetch."""
         if replicas == 1:
             return None
         streams = [self.world.draws.stream(f"replication {part} {number}", partition)

@@ -39,28 +39,30 @@ class Fetch(Signal):
             link.send(self, _ARRIVES)
             return
         self.arrives_ns = arrives_ns
-        if self._available_bytes() >= self.member.fetch_min_bytes:
+        if self._enough():
             self._at_arrival()
         else:
             self._wait()
 
     def _at_arrival(self) -> None:
         clock = self.member.clock
-        if self.arrives_ns <= clock.now_ns:
-            self.look()
+        ahead_ns: int = self.arrives_ns - clock._now  # type: ignore[assignment]
+        if ahead_ns <= 0:
+            self.answer()
         else:
-            clock.arm(self, _ARRIVES, self.arrives_ns - clock.now_ns)
+            clock.arm(self, _ARRIVES, ahead_ns)
 
     def look(self) -> None:
         """At the broker: answer if there is enough, else wait for more."""
-        if self._available_bytes() >= self.member.fetch_min_bytes:
+        if self._enough():
             self.answer()
         else:
             self._wait()
 
     def _wait(self) -> None:
+        member = self.member
         for partition in self.positions:
-            partition.waiting_fetches[self.member] = self
+            partition.waiting_fetches[member] = self
         if not self.patient or (self.member.fetch_min_bytes > 1 and self._available_bytes()):
             self._arm_patience()
 
@@ -68,7 +70,7 @@ class Fetch(Signal):
         """A partition has more to show."""
         if self.answered or self.callbacks is not None:
             return
-        if self.member.fetch_min_bytes > 1 and self._available_bytes() < self.member.fetch_min_bytes:
+        if self.member.fetch_min_bytes > 1 and not self._enough():
             partition.waiting_fetches[self.member] = self
             self._arm_patience()
             return
@@ -80,6 +82,14 @@ class Fetch(Signal):
             self.patience = Timer(self)
             due_ns = max(clock.now_ns, self.arrives_ns + self.member.fetch_max_wait_ns)
             clock.arm(self.patience, _PATIENCE_OVER, due_ns - clock.now_ns)
+
+    def _enough(self) -> bool:
+        if self.member.fetch_min_bytes > 1:
+            return self._available_bytes() >= self.member.fetch_min_bytes
+        for partition, position in self.positions.items():  # noqa: SIM110 - a generator costs more, on every poll
+            if position < partition.high_watermark:
+                return True
+        return False
 
     def _available_bytes(self) -> int:
         enough = self.member.fetch_min_bytes
@@ -95,8 +105,12 @@ class Fetch(Signal):
         """Send what is visible, at most max.partition.fetch.bytes of each partition."""
         self.answered = True
         for partition, position in self.positions.items():
+            if position >= partition.high_watermark:
+                continue
             size = 0
-            for record in partition.records[position : partition.high_watermark]:
+            records = partition.records
+            for offset in range(position, partition.high_watermark):
+                record = records[offset]
                 size += record.message.size
                 if size > self.member.partition_fetch_bytes and size > record.message.size:
                     break

@@ -200,7 +200,7 @@ class Group:
         counts = {name: len(topic.partitions) for name, topic in self.topics.items()}
         owned = {name: [(partition.topic, partition.number) for partition in member.positions]
                  for name, member in self.members.items()}
-        return assign(self.strategy, list(self.members), counts, dict.fromkeys(self.members, list(counts)), owned)
+        return assign(self.strategy, list(self.members), counts, dict.fromkeys(self.members, tuple(counts)), owned)
 
     def _hand_out(self, assignment: Mapping[str, Sequence[tuple[str, int]]]) -> None:
         self.generation += 1

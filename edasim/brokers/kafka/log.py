@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from edasim.core.clock import Signal, Stage
-from edasim.core.draws import SequentialDraw
 from edasim.core.conservation import Counts
+from edasim.core.draws import SequentialDraw
 from edasim.core.journal import Place, Verb
 from edasim.core.message import Message
 from edasim.core.world import World

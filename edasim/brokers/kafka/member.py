@@ -43,7 +43,7 @@ class Member:
         self.heartbeat_ns: int = options["heartbeat.interval.ms"] * MILLISECOND
         self.session_ns: int = options["session.timeout.ms"] * MILLISECOND
         phase = world.draws.sequential("phase", name)
-        self._heartbeat_phase_ns = world.clock.now_ns + round(phase.draw() * self.heartbeat_ns)
+        self._heartbeat_phase_ns: int = world.clock.now_ns + round(phase.draw() * self.heartbeat_ns)
         self._next_auto_commit_ns = world.clock.now_ns + round(phase.draw() * self.auto_commit_ns)
         self.on_records: Callable[[], None] = lambda: None
         self.alive = True
@@ -123,16 +123,8 @@ class Member:
             self._look_for_records()
 
     def _look_for_records(self) -> None:
-        now = self.clock.now_ns
-        room = self.max_poll_records
-        for partition, records in list(self.buffer.items()):
-            while records and room and records[0].due_ns <= now:
-                record = records.popleft()
-                self.polled.append(record)
-                self.consumed[partition] = record.offset + 1
-                room -= 1
-            if not records:
-                del self.buffer[partition]
+        if self.buffer:
+            self._take_from_buffer()
         if self.polled:
             self.polling = False
             if self.auto_commit and self._committer.callbacks is None:
@@ -146,6 +138,18 @@ class Member:
         if self.buffer:
             self._wake_at(min(records[0].due_ns for records in self.buffer.values()))
 
+    def _take_from_buffer(self) -> None:
+        now = self.clock.now_ns
+        room = self.max_poll_records
+        for partition, records in list(self.buffer.items()):
+            while records and room and records[0].due_ns <= now:
+                record = records.popleft()
+                self.polled.append(record)
+                self.consumed[partition] = record.offset + 1
+                room -= 1
+            if not records:
+                del self.buffer[partition]
+
     def _wake_at(self, due_ns: int) -> None:
         # A record of a retry topic is not due yet: its partition is paused until it is.
         self._waker = self._waker.cancelled()
@@ -156,11 +160,14 @@ class Member:
             self._look_for_records()
 
     def _send_fetch(self) -> None:
-        positions = {partition: position for partition, position in self.positions.items()
-                     if partition not in self.buffer}
+        # Positions only move when a fetch is answered, so that one may look at them as they are.
+        positions = self.positions
+        if self.buffer:
+            positions = {partition: position for partition, position in positions.items()
+                         if partition not in self.buffer}
         if positions:
             # One request is out at a time: one that leaves partitions out must come back for their sake.
-            self._fetch = Fetch(self, positions, patient=len(positions) == len(self.positions))
+            self._fetch = Fetch(self, positions, patient=positions is self.positions)
             self._fetch.send()
 
     def _on_fetched(self, fetch: Fetch) -> None:

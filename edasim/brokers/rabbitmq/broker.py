@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from edasim.brokers.rabbitmq.entry import Entry, Publication, died_in_circles, with_death
 from edasim.brokers.rabbitmq.exchange import Router
-from edasim.brokers.rabbitmq.routes import Headers
 from edasim.brokers.rabbitmq.queue import Queue
+from edasim.brokers.rabbitmq.routes import Headers
 from edasim.core.clock import Stage
 from edasim.core.draws import Law, SequentialDraw, StreamBundle
 from edasim.core.journal import Place, Verb
@@ -63,7 +63,9 @@ class Broker:
             for number in range(followers):
                 there, flush, back = uniforms[3 * number : 3 * number + 3]
                 done.append(times.hop(there) + times.flush(flush) + times.hop(back))
-            return np.sort(np.array(done), axis=0)[needed - 1]
+            ordered: NDArray[np.int64] = np.sort(np.array(done), axis=0)
+            fast_enough: NDArray[np.int64] = ordered[needed - 1]
+            return fast_enough
 
         return SequentialDraw(StreamBundle([*streams, own]), law)
 

@@ -96,9 +96,9 @@ class Queue:
 
     def owes(self) -> bool:
         """Whether it will still deliver something, or waits for an acknowledgement."""
-        if self.uncommitted or self.in_flight:
+        if self.uncommitted or (not self.parking and self.ready):
             return True
-        return not self.parking and self.ready > 0
+        return any(subscription.unacked for subscription in self.subscriptions)
 
     # --- coming in --------------------------------------------------------------------------------------------
 

@@ -282,6 +282,10 @@ class Kafka:
         self._away[service] += len(gone)
         return [consumer.worker for consumer in gone]
 
+    def instances(self, service: str) -> int:
+        """Its members."""
+        return self.shop.scenario.services[service].workers
+
     def restart(self, service: str, workers: list[Worker]) -> None:
         """As many new members."""
         self._away[service] -= len(workers)

@@ -251,6 +251,10 @@ class Monolith:
         self._down += 1
         return []
 
+    def instances(self, service: str) -> int:
+        """The one process."""
+        return 1
+
     def restart(self, service: str, workers: list[Worker]) -> None:
         """The process is back."""
         self._down -= 1

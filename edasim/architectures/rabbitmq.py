@@ -284,6 +284,10 @@ class RabbitMq:
         self._away[service] += len(gone)
         return [consumer.worker for consumer in gone]
 
+    def instances(self, service: str) -> int:
+        """Its consumers."""
+        return self.shop.scenario.services[service].workers
+
     def restart(self, service: str, workers: list[Worker]) -> None:
         """As many new ones."""
         self._away[service] -= len(workers)

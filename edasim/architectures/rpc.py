@@ -364,6 +364,10 @@ class Rpc:
         self.servers[service].away += len(gone)
         return gone
 
+    def instances(self, service: str) -> int:
+        """Its workers."""
+        return self.shop.scenario.services[service].workers
+
     def restart(self, service: str, workers: list[Worker]) -> None:
         """As many new workers."""
         self.servers[service].away -= len(workers)

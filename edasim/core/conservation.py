@@ -17,7 +17,7 @@ class ConservationError(AssertionError):
 
 
 class Counts:
-    """How often each verb happened at each place, and the last number of it, kept up as the journal grows."""
+    """How often each verb happened at each place, and the last committed offsets, kept up as the journal grows."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
@@ -34,8 +34,8 @@ class Counts:
         counts = np.bincount(codes, minlength=size)
         counts[: len(self._counts)] += self._counts
         self._counts = counts
-        offsets = facts.verbs == Verb.committed
-        self._last.update(zip(codes[offsets].tolist(), facts.numbers[offsets].tolist(), strict=True))
+        offsets = (facts.verbs == Verb.committed) | (facts.verbs == Verb.rewound)
+        self._last.update(zip(facts.places[offsets].tolist(), facts.numbers[offsets].tolist(), strict=True))
 
     def of(self, verb: Verb, place: Place) -> int:
         """How often the verb happened at the place."""
@@ -46,9 +46,9 @@ class Counts:
         """How often the verb happened anywhere."""
         return int(self._counts[int(verb) :: _VERBS].sum())
 
-    def last(self, verb: Verb, place: Place) -> int | None:
-        """The number of the last such fact (kept for `committed`)."""
-        return self._last.get(self._journal.place(place) * _VERBS + verb)
+    def last_offset(self, place: Place) -> int | None:
+        """Where the committed offset of a group and partition was last moved to, forward or back."""
+        return self._last.get(self._journal.place(place))
 
 
 @runtime_checkable

@@ -7,61 +7,71 @@ from edasim.measure.orders import Bools, Orders
 from edasim.measure.steps import Floats
 
 
-class Staleness:
-    """How stale a service's view is: the age of the oldest accepted order that it has neither applied nor put aside.
+class OldestAge:
+    """How old the oldest of what waits is, over time, for things that each wait from a start to an end (seconds).
 
-    Kept as stretches in each of which one order is the oldest, so that means and maxima are exact.
+    Kept as stretches in each of which one thing is the oldest, so that means and maxima are exact.
     """
 
-    def __init__(self, orders: Orders, service: str) -> None:
-        applied, wanted = orders.service_effect_s(service)
-        # What was put aside is no longer on its way: it counts as a dead letter from then on.
-        applied = np.minimum(applied, orders.parked_s(service))
-        mask = orders.accepted & wanted & (applied > orders.accepted_s)
-        accepted, applied = orders.accepted_s[mask], applied[mask]
-        order = np.argsort(accepted, kind="stable")
-        accepted, applied = accepted[order], applied[order]
-        # An order is the oldest once all that were accepted before it are applied, until it is applied itself.
-        reached = np.maximum.accumulate(applied) if len(applied) else applied
-        before = np.concatenate([[-np.inf], reached[:-1]]) if len(applied) else applied
-        start = np.maximum(accepted, before)
-        leads = applied > start
-        self.accepted_s, self.start_s, self.end_s = accepted[leads], start[leads], applied[leads]
+    def __init__(self, starts_s: Floats, ends_s: Floats) -> None:
+        waits = ends_s > starts_s
+        begun, ended = starts_s[waits], ends_s[waits]
+        order = np.argsort(begun, kind="stable")
+        begun, ended = begun[order], ended[order]
+        # A thing is the oldest once all that began before it have ended, until it ends itself.
+        before = np.concatenate([[-np.inf], np.maximum.accumulate(ended)[:-1]]) if len(ended) else ended
+        start = np.maximum(begun, before)
+        leads = ended > start
+        self.born_s, self.start_s, self.end_s = begun[leads], start[leads], ended[leads]
 
     def at(self, grid_s: Floats) -> Floats:
-        """Seconds of staleness at these times; 0 when all is applied."""
+        """Seconds at these times; 0 when nothing waits."""
         index = np.searchsorted(self.start_s, grid_s, side="right") - 1
         if not len(self.start_s):
             return np.zeros(len(grid_s))
         safe = np.maximum(index, 0)
-        age = grid_s - self.accepted_s[safe]
+        age = grid_s - self.born_s[safe]
         return np.where((index >= 0) & (grid_s < self.end_s[safe]), age, 0.0)
 
     def _clipped(self, start_s: float, end_s: float) -> tuple[Floats, Floats, Floats]:
         start, end = np.maximum(self.start_s, start_s), np.minimum(self.end_s, end_s)
         here = end > start
-        return self.accepted_s[here], start[here], end[here]
+        return self.born_s[here], start[here], end[here]
 
     def mean(self, start_s: float, end_s: float) -> float:
         """The time average between two times, in seconds."""
-        accepted, start, end = self._clipped(start_s, end_s)
-        area = float(np.sum((end - accepted) ** 2 - (start - accepted) ** 2)) / 2
+        born, start, end = self._clipped(start_s, end_s)
+        area = float(np.sum((end - born) ** 2 - (start - born) ** 2)) / 2
         return area / (end_s - start_s) if end_s > start_s else 0.0
 
     def max(self, start_s: float, end_s: float) -> float:
         """The largest value between two times, in seconds."""
-        accepted, _, end = self._clipped(start_s, end_s)
-        return float(np.max(end - accepted, initial=0.0))
+        born, _, end = self._clipped(start_s, end_s)
+        return float(np.max(end - born, initial=0.0))
 
-    def convergence_s(self, fault_start_s: float, fault_end_s: float, horizon_s: float) -> float:
-        """From a fault's end until staleness is back below its level before; infinite when it never is."""
-        length = fault_end_s - fault_start_s
-        level = self.max(max(0.0, fault_start_s - length), fault_start_s)
-        late = (self.end_s > fault_end_s) & (self.end_s - self.accepted_s > level)
-        if not late.any():
-            return 0.0
-        last = float(np.max(self.end_s[late]))
-        return last - fault_end_s if last <= horizon_s else float("inf")
+
+def staleness(orders: Orders, service: str) -> OldestAge:
+    """How stale a service's view is: the age of the oldest accepted order that it has neither applied nor put aside.
+
+    What was put aside is no longer on its way: it counts as a dead letter from then on.
+    """
+    applied, wanted = orders.service_effect_s(service)
+    mask = orders.accepted & wanted
+    return OldestAge(orders.accepted_s[mask], np.minimum(applied, orders.parked_s(service))[mask])
+
+
+def convergence_s(age: OldestAge, fault_s: tuple[float, float], horizon_s: float) -> float:
+    """From a fault's end until staleness is back below its level before; infinite when it never is.
+
+    `fault_s` is the fault's start and end; the level before is the highest in a stretch as long as the fault.
+    """
+    start_s, end_s = fault_s
+    level = age.max(max(0.0, 2 * start_s - end_s), start_s)
+    edges = np.concatenate([age.start_s, age.end_s])
+    # Age only falls at the edges of stretches, so it is enough to look there.
+    moments = np.sort(np.concatenate([[end_s], edges[(edges > end_s) & (edges <= horizon_s)]]))
+    back = np.flatnonzero(age.at(moments) <= level)
+    return float(moments[back[0]] - end_s) if len(back) else float("inf")
 
 
 def t_visibility(orders: Orders, service: str, delays_s: Floats) -> Floats:

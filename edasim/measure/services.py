@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edasim.core.journal import Facts, Place, Verb
-from edasim.measure.consistency import Staleness
+from edasim.measure.consistency import OldestAge, staleness
+from edasim.measure.lag import stretches
+from edasim.measure.ordering import ordering_violations
 from edasim.measure.orders import Orders
 from edasim.measure.reading import NANO, Reading
 from edasim.measure.steps import Floats, Steps
@@ -17,6 +19,7 @@ from edasim.measure.steps import Floats, Steps
 class ServiceNumbers:
     """The numbers of one service over counted orders; time averages span the measured interval.
 
+    `lag_max` and `lag_age_max_s` are the most unsettled messages and the age of the oldest; see `lag`.
     `wait_s` holds, for each message that the service began, from available to the first start of an attempt;
     `work_s` how long each finished attempt took.  `utilisation` is the share of its workers that were at work.
     """
@@ -35,6 +38,9 @@ class ServiceNumbers:
     work_s: Floats
     staleness_mean_s: float
     staleness_max_s: float
+    lag_max: float
+    lag_age_max_s: float
+    ordering_violations: int
 
 
 class ServiceReading:
@@ -176,7 +182,8 @@ class ServiceReading:
     def numbers(self, start_s: float, end_s: float) -> ServiceNumbers:
         """Everything, with time averages over [start_s, end_s]."""
         busy, backlog = self.busy(), self.backlog()
-        staleness = Staleness(self.orders, self.service)
+        stale = staleness(self.orders, self.service)
+        settling = stretches(self.reading, self.service)
         ends = self._mine(Verb.handled).times_ns * NANO
         inside = np.sum((ends >= start_s) & (ends <= end_s))
         return ServiceNumbers(
@@ -192,6 +199,9 @@ class ServiceReading:
             backlog_max=backlog.max(start_s, self.reading.run.end_ns * NANO),
             wait_s=self.wait_s(),
             work_s=self.work_s(),
-            staleness_mean_s=staleness.mean(start_s, end_s),
-            staleness_max_s=staleness.max(start_s, self.reading.run.end_ns * NANO),
+            staleness_mean_s=stale.mean(start_s, end_s),
+            staleness_max_s=stale.max(start_s, self.reading.run.end_ns * NANO),
+            lag_max=Steps.counting(*settling).max(start_s, self.reading.run.end_ns * NANO),
+            lag_age_max_s=OldestAge(*settling).max(start_s, self.reading.run.end_ns * NANO),
+            ordering_violations=ordering_violations(self.orders, self.service),
         )

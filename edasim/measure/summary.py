@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from edasim.measure.consistency import Staleness, t_visibility
+from edasim.measure.consistency import convergence_s, staleness, t_visibility
 from edasim.measure.operations import operations
 from edasim.measure.orders import Orders
 from edasim.measure.reading import NANO, Reading
@@ -114,7 +114,7 @@ class Summary:
 
     def staleness(self, service: str, grid_s: Floats) -> Floats:
         """The age of the oldest accepted order that a service has not applied, at these times."""
-        return Staleness(self.orders, service).at(grid_s)
+        return staleness(self.orders, service).at(grid_s)
 
     def t_visibility(self, service: str, delays_s: Floats) -> Floats:
         """The share of accepted orders that a service shows so long after acceptance."""
@@ -122,9 +122,8 @@ class Summary:
 
     def convergence_s(self, service: str) -> list[float]:
         """For each fault that ended: how long until the service's staleness was back below its level before."""
-        staleness = Staleness(self.orders, service)
-        horizon_s = self.run.end_ns * NANO
-        return [staleness.convergence_s(band.start_ns * NANO, band.end_ns * NANO, horizon_s)
+        age, horizon_s = staleness(self.orders, service), self.run.end_ns * NANO
+        return [convergence_s(age, (band.start_ns * NANO, band.end_ns * NANO), horizon_s)
                 for band in self.run.bands if band.end_ns is not None]
 
     # --- the rest ---------------------------------------------------------------------------------------------

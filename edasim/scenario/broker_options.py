@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from typing import Any
 
 from edasim.core.quantity import shown
 from edasim.scenario.broker_option import KAFKA_VERSIONS, RABBITMQ_VERSIONS, BrokerOption
@@ -15,7 +16,7 @@ from edasim.scenario.kafka_broker_option_table import BROKER, TOPIC
 from edasim.scenario.kafka_client_option_table import ASSIGNORS, CONSUMER, PRODUCER
 from edasim.scenario.rabbitmq_option_table import QUEUE_ARGUMENTS
 
-Options = dict[str, object]
+Options = dict[str, Any]
 
 SECTIONS: Mapping[str, dict[str, BrokerOption]] = {
     "kafka topic": TOPIC,

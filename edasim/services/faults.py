@@ -30,6 +30,9 @@ class Breakable(Protocol):
     def stop(self, service: str, count: int | None) -> list[Worker]:
         """Workers of a service leave properly."""
 
+    def instances(self, service: str) -> int:
+        """How many units of a service a rolling deploy replaces, one after another."""
+
     def restart(self, service: str, workers: list[Worker]) -> None:
         """Those workers come back, as new ones."""
 
@@ -118,8 +121,7 @@ class Faults:
 
     def _deploy(self, fault: Fault) -> Generator[Any, Any, None]:
         """One worker after another leaves, and is back when the next one goes."""
-        workers = self.shop.scenario.services[fault.target].workers
-        for _ in range(workers):
+        for _ in range(self.architecture.instances(fault.target)):
             gone = self.architecture.stop(fault.target, 1)
             yield self.shop.world.clock.timeout(fault.rolling or 0)
             self.architecture.restart(fault.target, gone)

@@ -43,6 +43,7 @@ class Group:
         self.committed: dict[Partition, int] = {}
         self.start: dict[Partition, int] = {}
         self._committed_facts: dict[Partition, Writer] = {}
+        self._rewound_facts: dict[Partition, Writer] = {}
         self._delivery_facts: dict[Partition, tuple[Writer, Writer]] = {}
         self._delivered_upto: dict[Partition, int] = {}
         self.rebalanced = world.writer(Verb.rebalanced, Place("group", name, name))
@@ -68,6 +69,7 @@ class Group:
                 self.committed[partition] = self.start[partition] = offset
                 place = self._places[partition]
                 self._committed_facts[partition] = self.world.writer(Verb.committed, place)
+                self._rewound_facts[partition] = self.world.writer(Verb.rewound, place)
                 self._delivery_facts[partition] = (
                     self.world.writer(Verb.delivered, place), self.world.writer(Verb.redelivered, place))
                 self._delivered_upto[partition] = offset
@@ -102,7 +104,7 @@ class Group:
         """end = start + skipped + passed + owed for each partition, with the committed offset as the journal has it."""
         for partition, committed in self.committed.items():
             start = self.start[partition]
-            recorded = counts.last(Verb.committed, self._places[partition])
+            recorded = counts.last_offset(self._places[partition])
             passed = (start if recorded is None else recorded) - start
             owed = partition.end - committed
             if partition.end != start + passed + owed:
@@ -227,7 +229,8 @@ class Group:
             return
         for partition, offset in offsets.items():
             assert offset <= partition.end, "an offset is past the end of its partition"
-            if offset > self.committed[partition]:
+            before = self.committed[partition]
+            if offset != before:
                 self.committed[partition] = offset
-                self._committed_facts[partition](offset)
+                (self._committed_facts if offset > before else self._rewound_facts)[partition](offset)
 

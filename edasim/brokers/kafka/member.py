@@ -185,6 +185,17 @@ class Member:
         if self.polling and not self.rejoin_pending:
             self._look_for_records()
 
+    def seek(self, partition: Partition, offset: int) -> None:
+        """Read on from another offset; what is buffered of the partition is thrown away."""
+        assert 0 <= offset <= partition.end, "there is nothing beyond the end of a partition"
+        assert partition in self.positions, "only an assigned partition can be sought in"
+        self._discard_fetch()
+        self.buffer.pop(partition, None)
+        self.polled = deque(record for record in self.polled if record.partition is not partition)
+        self.positions[partition] = self.consumed[partition] = offset
+        if self.polling and not self.rejoin_pending:
+            self._look_for_records()
+
     # --- commits ----------------------------------------------------------------------------------------------
 
     def commit(self, upto: Mapping[Partition, int] | None = None) -> None:
@@ -193,7 +204,7 @@ class Member:
         wanted = self.consumed if upto is None else upto
         offsets = {
             partition: offset for partition, offset in wanted.items()
-            if offset > self.committing.get(partition, offset)
+            if offset != self.committing.get(partition, offset)
         }
         if offsets:
             self.committing.update(offsets)

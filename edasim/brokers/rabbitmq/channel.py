@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from edasim.brokers.rabbitmq.broker import Broker
     from edasim.brokers.rabbitmq.queue import Queue
 
+QUORUM_PREFETCH = 2000
+
 
 class Subscription:
     """One basic.consume on a channel of its own: at most `prefetch` deliveries unacknowledged (None: no limit).
@@ -24,7 +26,7 @@ class Subscription:
                  prefetch: int | None = None, auto_ack: bool = False) -> None:
         self.queue = queue
         self.to_client, self.to_broker = links
-        self.prefetch = prefetch
+        self.prefetch = self._effective(prefetch)
         self.auto_ack = auto_ack
         self.open = False
         self.waits_for_turn = False
@@ -34,6 +36,10 @@ class Subscription:
         self._acked: Stage = (self._on_ack,)
         self._rejected: Stage = (self._on_reject,)
         self._requeued: Stage = (self._on_requeue,)
+
+    def _effective(self, prefetch: int | None) -> int | None:
+        # A quorum queue has a limit of its own where the consumer sets none (rabbit_quorum_queue.erl).
+        return QUORUM_PREFETCH if prefetch is None and self.queue.quorum else prefetch
 
     def start(self) -> None:
         """Begin (or begin again) to receive."""
@@ -49,7 +55,7 @@ class Subscription:
 
     def set_prefetch(self, prefetch: int | None) -> None:
         """basic.qos: another window from now on; what is out stays out."""
-        self.prefetch = prefetch
+        self.prefetch = self._effective(prefetch)
         self.queue.offer_room(self)
         self.queue.dispatch()
 

@@ -1,7 +1,7 @@
 """When orders are placed: the base of all arrivals, and those that are not Poisson.
 
-Order number k uses uniform number k of its producer's stream and nothing else, so a changed rate moves the instants
-and leaves the draws alone.
+Order number k uses uniform number k of its producer's stream and nothing else, so a changed rate moves the
+instants and leaves the draws alone.
 """
 
 from __future__ import annotations
@@ -61,14 +61,20 @@ class Arrivals(ABC):
 
     @abstractmethod
     def with_first(self, text: str) -> Arrivals:
-        """The same shape with the first rate changed to `text` and all other rates scaled alike; times stay."""
+        """The same shape with the first rate changed to `text` and all other rates scaled alike; times stay.
+
+        Where the text names no rate, the first duration is changed and the others are scaled.
+        """
 
     @abstractmethod
-    def instants(self, uniforms: Uniforms, after_ns: int = 0, placed: int = 0, spent: float = 0.0) -> Iterator[Instants]:
-        """Blocks of ascending instants in nanoseconds, none empty, from order number `placed` (0 the first) on.
+    def instants(
+        self, uniforms: Uniforms, after_ns: int = 0, placed: int = 0, spent: float = 0.0
+    ) -> Iterator[Instants]:
+        """Blocks of ascending instants in nanoseconds, none empty, from order number `placed` (0 is the
+        first).
 
-        All are later than `after_ns`; only given times may begin at 0. `spent` is how much of the interval that runs
-        at `after_ns` is over, as the `spent` of the arrivals before a change gives it.
+        All are later than `after_ns`; only given times may begin at 0. `spent` is how much of the interval
+        that runs at `after_ns` is over, as the `spent` of the arrivals before a change gives it.
         """
 
     def rate_at(self, time_s: float) -> float:
@@ -80,7 +86,7 @@ class Arrivals(ABC):
         return self.mean_rate * (end_s - start_s)
 
     def spent(self, uniforms: Uniforms, last_ns: int, now_ns: int) -> float:
-        """How much of an interval's unit mean is over at `now_ns` when the order before it came at `last_ns`."""
+        """How much of an interval's unit mean is over at `now_ns` when the last order came at `last_ns`."""
         return self.mean_rate * (now_ns - last_ns) / SECOND_NS
 
     @property
@@ -106,7 +112,7 @@ def rate_ratio(text: str, first: float, whole: str) -> float:
     if first == 0:
         if wanted == 0:
             return 1.0
-        raise QuantityError(f"{shown(whole)} begins with 0/s and cannot be scaled: write the whole arrivals")
+        raise QuantityError(f"{shown(whole)} begins with 0/s and cannot be scaled: write all of it")
     return wanted / first
 
 
@@ -137,7 +143,9 @@ class Regular(Arrivals):
     def with_first(self, text: str) -> Arrivals:
         return Regular(rate_per_s(text))
 
-    def instants(self, uniforms: Uniforms, after_ns: int = 0, placed: int = 0, spent: float = 0.0) -> Iterator[Instants]:
+    def instants(
+        self, uniforms: Uniforms, after_ns: int = 0, placed: int = 0, spent: float = 0.0
+    ) -> Iterator[Instants]:
         start = 1.0 - min(spent, 1.0)
         while self.rate > 0:
             intervals = start + np.arange(BLOCK, dtype=np.float64)
@@ -170,15 +178,18 @@ class Renewal(Arrivals):
     def with_first(self, text: str) -> Arrivals:
         interval = self.interval.with_first(text)
         if interval.mean_s == 0:
-            raise QuantityError(f"{shown(text)} leaves no time between orders: an interval above 0s is needed")
+            raise QuantityError(f"{shown(text)} leaves no time between orders: more than 0s is needed")
         return Renewal(interval)
 
     def expected(self, start_s: float, end_s: float) -> float:
-        """By the mean interval; by the median where the mean is infinite."""
-        typical_s = min(self.interval.mean_s, float(self.interval.quantile_s(np.array([0.5]))[0]) or math.inf)
-        return (end_s - start_s) / (self.interval.mean_s if math.isfinite(self.interval.mean_s) else typical_s)
+        """By the mean interval; by the median, which is above 0s then, where the mean is infinite."""
+        if math.isfinite(self.interval.mean_s):
+            return (end_s - start_s) / self.interval.mean_s
+        return (end_s - start_s) / float(self.interval.quantile_s(np.array([0.5]))[0])
 
-    def instants(self, uniforms: Uniforms, after_ns: int = 0, placed: int = 0, spent: float = 0.0) -> Iterator[Instants]:
+    def instants(
+        self, uniforms: Uniforms, after_ns: int = 0, placed: int = 0, spent: float = 0.0
+    ) -> Iterator[Instants]:
         gone_ns = round(spent / self.mean_rate * SECOND_NS) if spent else 0
         last_ns = after_ns
         for block in numbered(uniforms, "interval", placed):
@@ -235,7 +246,9 @@ class Batches(Arrivals):
     def spent(self, uniforms: Uniforms, last_ns: int, now_ns: int) -> float:
         return self.moments.spent(uniforms, last_ns, now_ns)
 
-    def instants(self, uniforms: Uniforms, after_ns: int = 0, placed: int = 0, spent: float = 0.0) -> Iterator[Instants]:
+    def instants(
+        self, uniforms: Uniforms, after_ns: int = 0, placed: int = 0, spent: float = 0.0
+    ) -> Iterator[Instants]:
         for block in self.moments.instants(uniforms, after_ns, placed // self.size, spent):
             for piece in np.array_split(block, max(1, block.size * self.size // 65_536)):
                 if piece.size:
@@ -263,13 +276,16 @@ class Times(Arrivals):
     def with_first(self, text: str) -> Arrivals:
         wanted_ns, first_ns = duration_ns(text), self.times_ns[0]
         if first_ns == 0:
-            raise QuantityError(f"{shown(self.text)} begins with 0s and cannot be scaled: write all of the times")
+            raise QuantityError(f"{shown(self.text)} begins with 0s and cannot be scaled: write all times")
         return Times(tuple(round(time_ns * Fraction(wanted_ns, first_ns)) for time_ns in self.times_ns))
 
     def expected(self, start_s: float, end_s: float) -> float:
-        return float(sum(start_s * SECOND_NS <= time_ns < end_s * SECOND_NS for time_ns in self.times_ns))
+        start_ns, end_ns = start_s * SECOND_NS, end_s * SECOND_NS
+        return float(sum(start_ns <= time_ns < end_ns for time_ns in self.times_ns))
 
-    def instants(self, uniforms: Uniforms, after_ns: int = 0, placed: int = 0, spent: float = 0.0) -> Iterator[Instants]:
+    def instants(
+        self, uniforms: Uniforms, after_ns: int = 0, placed: int = 0, spent: float = 0.0
+    ) -> Iterator[Instants]:
         times_ns = np.array(self.times_ns[placed:], dtype=np.int64)
         times_ns = times_ns[(times_ns > after_ns) | (placed + after_ns == 0)]
         for start in range(0, times_ns.size, BLOCK):

@@ -1,4 +1,4 @@
-"""Reading when orders are placed: `40/s`, `constant 40/s`, `bursts 100/s for 2s then 5/s for 8s`, `times [1s, 1.5s]`."""
+"""Reading when orders are placed: `40/s`, `constant 40/s`, `ramp 10/s to 95/s over 60s`, `times [1s, 2s]`."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ def parse_arrivals(value: object) -> Arrivals:
         return Poisson(rate_per_s(value))
     if len(value) > LONGEST_TEXT:
         raise QuantityError(f"{shown(value)} is too long: at most {MOST_MEASURED} times can be given")
-    name, _, rest = value.partition(" ")
+    name, _, rest = (f"times {value}" if value.startswith("[") else value).partition(" ")
     if name not in _READERS:
         near = get_close_matches(name[:40], _READERS, n=1)
-        cure = f"did you mean {near[0]}?" if near else f"known are a rate such as 40/s, and {', '.join(_READERS)}"
+        known = f"known are a rate such as 40/s, and {', '.join(_READERS)}"
+        cure = f"did you mean {near[0]}?" if near else known
         raise QuantityError(f"{shown(value)} does not say when orders are placed: {cure}")
     pattern, reader, form = _READERS[name]
     match = re.fullmatch(pattern, rest)
@@ -51,7 +52,7 @@ def _constant(rate: str) -> Arrivals:
 def _every(interval: str) -> Arrivals:
     distribution = parse_distribution(interval)
     if distribution.mean_s == 0:
-        raise QuantityError(f"{shown(interval)} leaves no time between orders: an interval above 0s is needed")
+        raise QuantityError(f"{shown(interval)} leaves no time between orders: more than 0s is needed")
     return Renewal(distribution)
 
 
@@ -84,11 +85,11 @@ def _bursts(busy: str, busy_length: str, calm: str, calm_length: str) -> Arrival
 
 def _times(times: list[object]) -> Arrivals:
     if not 0 < len(times) <= MOST_MEASURED:
-        raise QuantityError(f"a list of {len(times)} times is not allowed: give 1 to {MOST_MEASURED} of them")
+        raise QuantityError(f"a list of {len(times)} times is not possible: give 1 to {MOST_MEASURED}")
     times_ns = tuple(duration_ns(time) for time in times)
     for earlier, (before_ns, after_ns) in enumerate(pairwise(times_ns)):
         if after_ns < before_ns:
-            raise QuantityError(f"{times[earlier + 1]} comes after {times[earlier]}: write times in ascending order")
+            raise QuantityError(f"{times[earlier + 1]} comes after {times[earlier]}: write times in their order")
     return Times(times_ns)
 
 

@@ -1,4 +1,4 @@
-"""Reading random durations: `30ms`, `exponential 30ms`, `lognormal p50 15ms p99 60ms`, `hyper 95% 16ms, 5% exponential 300ms`."""
+"""Reading random durations: `30ms`, `exponential 30ms`, `lognormal p50 15ms p99 60ms`, a list of durations."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from difflib import get_close_matches
 
+from edasim.core.mixtures import Empirical, Hyper
 from edasim.core.quantity import (
     QuantityError,
     count,
@@ -16,17 +17,7 @@ from edasim.core.quantity import (
     show_share,
     shown,
 )
-from edasim.core.shapes import (
-    Constant,
-    Distribution,
-    Empirical,
-    Exponential,
-    Gamma,
-    Hyper,
-    Lognormal,
-    Pareto,
-    Uniform,
-)
+from edasim.core.shapes import Constant, Distribution, Exponential, Gamma, Lognormal, Pareto, Uniform
 
 __all__ = ["Distribution", "parse_distribution"]
 
@@ -45,7 +36,7 @@ def parse_distribution(value: object) -> Distribution:
         return Constant(duration_ns(value))
     if len(value) > LONGEST_TEXT:
         raise QuantityError(f"{shown(value)} is too long: at most {MOST_MEASURED} durations can be given")
-    name, _, rest = value.partition(" ")
+    name, _, rest = (f"empirical {value}" if value.startswith("[") else value).partition(" ")
     if not rest or name not in _READERS:
         return Constant(_lone_duration_ns(value, name))
     pattern, reader, forms = _READERS[name]
@@ -107,13 +98,13 @@ def _pareto(least: str, shape: str) -> Distribution:
 
 
 def _hyper(text: str) -> Distribution:
-    parts = []
+    parts: list[tuple[float, Distribution]] = []
     for piece in _BETWEEN_PARTS.split(text):
         match = _PART.fullmatch(piece)
         if match is None or match[2].startswith("hyper"):
             raise QuantityError(f"{shown(piece)} is not a part: write {_READERS['hyper'][2]}")
         parts.append((share(match[1]), parse_distribution(match[2])))
-    total = sum(Decimal(repr(part)) for part, _ in parts)
+    total = sum((Decimal(repr(part)) for part, _ in parts), Decimal(0))
     if abs(total - 1) > Decimal("1e-9"):
         raise QuantityError(f"the shares add to {show_share(float(total))}: they must add to 100%")
     return Hyper(tuple(parts))
@@ -121,7 +112,7 @@ def _hyper(text: str) -> Distribution:
 
 def _empirical(lengths: list[object]) -> Distribution:
     if not 0 < len(lengths) <= MOST_MEASURED:
-        raise QuantityError(f"a list of {len(lengths)} durations is not allowed: give 1 to {MOST_MEASURED} of them")
+        raise QuantityError(f"a list of {len(lengths)} durations is not possible: give 1 to {MOST_MEASURED}")
     return Empirical(tuple(duration_ns(length) for length in lengths))
 
 

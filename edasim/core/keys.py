@@ -19,7 +19,11 @@ _OVER = re.compile(r"(uniform|zipf ([0-9]{1,3}(?:\.[0-9]{1,20})?)|hot (\S+)) ove
 
 @dataclass(frozen=True)
 class Keys:
-    """How keys are spread. `kind` is uniform, zipf (weight 1/rank^bias), hot (the first gets `bias`), each or none."""
+    """How keys are spread over orders.
+
+    `kind` is uniform, zipf (weight 1/rank^bias), hot (the first key gets the share `bias`), each (every order
+    has its own), or none. `count` is how many there are, 0 for each and none.
+    """
 
     kind: str = "each"
     count: int = 0
@@ -34,7 +38,7 @@ class Keys:
         return f"{self.kind}{bias} over {self.count}"
 
     def index(self, uniform: Floats) -> NDArray[np.int64]:
-        """The keys, 0 the first and heaviest, for uniforms inside (0, 1); only where keys are drawn, not for each order or none."""
+        """The keys, 0 the first and heaviest, for uniforms inside (0, 1); not for each and none."""
         assert self.count, f"keys of {self.text} are not drawn"
         if self.kind == "uniform":
             place = (uniform * self.count).astype(np.int64)

@@ -1,7 +1,7 @@
 """Quantities as people write them: `30ms`, `40/s`, `2%`, `4x`, `16KiB`.
 
-Each reader takes what a file may hold at that place (any type, hostile or not) and gives a plain number in the unit of its name,
-or raises `QuantityError`, whose text is one sentence: the culprit and what is allowed.
+Each reader takes what a file may hold at that place (any type, hostile or not) and gives a plain number in
+the unit of its name, or raises `QuantityError`, whose text is one sentence: the culprit and what is allowed.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ NANOSECONDS_PER: Final = {
 SECOND_NS: Final = NANOSECONDS_PER["s"]
 LONGEST_NS: Final = 3652 * NANOSECONDS_PER["d"]
 HIGHEST_RATE_PER_S: Final = 1e9
+LOWEST_RATE_PER_S: Final = 1e-12
 BYTES_PER: Final = {"B": 1, "kB": 10**3, "MB": 10**6, "KiB": 2**10, "MiB": 2**20}
 LARGEST_BYTES: Final = 2**30
 
@@ -84,6 +85,8 @@ def rate_per_s(value: object) -> float:
     rate = float(Decimal(match[1]) * SECOND_NS / NANOSECONDS_PER[match[2]])
     if rate > HIGHEST_RATE_PER_S:
         raise QuantityError(f"{shown(value)} is too high: rates are at most 1000000000/s")
+    if 0 < rate < LOWEST_RATE_PER_S:
+        raise QuantityError(f"{shown(value)} is too low: rates are 0/s or at least one in 30000 years")
     return rate
 
 
@@ -134,7 +137,11 @@ def count(value: object, low: int = 0, high: int = 10**9) -> int:
 
 def show_duration(length_ns: int) -> str:
     """The shortest usual text that reads back as exactly these nanoseconds."""
-    for unit, least_ns in (("d", NANOSECONDS_PER["d"]), ("h", NANOSECONDS_PER["h"]), ("min", 600 * SECOND_NS)):
+    for unit, least_ns in (
+        ("d", NANOSECONDS_PER["d"]),
+        ("h", NANOSECONDS_PER["h"]),
+        ("min", 600 * SECOND_NS),
+    ):
         if length_ns >= least_ns and length_ns % NANOSECONDS_PER[unit] == 0:
             return f"{length_ns // NANOSECONDS_PER[unit]}{unit}"
     if length_ns == 0:
@@ -179,6 +186,6 @@ def _refusal(value: object, what: str, examples: str, unit: str) -> str:
     if bare and _PLAIN.fullmatch(str(value)) or isinstance(value, str) and _PLAIN.fullmatch(value):
         number = str(value)
         if not number.startswith("-"):
-            return f"{number} has no unit: write {number.lstrip('+')}{unit}, or another of {what} such as {examples}"
+            return f"{number} has no unit: write {number.lstrip('+')}{unit}, or {what} such as {examples}"
         return f"{number} is negative and has no unit: {what} such as {examples} is needed"
     return f"{shown(value)} is not {what}: write it as {examples}"

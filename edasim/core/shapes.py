@@ -1,4 +1,4 @@
-"""The shapes that a duration can have, each by the inverse of its cumulative distribution at one uniform.
+"""The shapes of a random duration, each by the inverse of its cumulative distribution at one uniform.
 
 Lengths are kept in whole nanoseconds as the file named them, so that `text` reads back as an equal shape.
 """
@@ -23,9 +23,13 @@ from edasim.core.quantity import (
     duration_ns,
     show_duration,
     show_number,
-    show_share,
     shown,
 )
+
+
+def scaled_ns(length_ns: int, ratio: Fraction) -> int:
+    """A length times a ratio, kept within what a text may say: from 1 ns (but 0 stays 0) to ten years."""
+    return min(max(1, round(length_ns * ratio)), LONGEST_NS) if length_ns else 0
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,9 @@ class Distribution(ABC):
     @property
     def scv(self) -> float:
         """The squared coefficient of variation: variance over the mean squared; 0 for a mean of 0."""
-        return self.variance_s2 / self.mean_s**2 if 0 < self.mean_s < math.inf else math.inf if self.mean_s else 0.0
+        if self.mean_s == 0:
+            return 0.0
+        return self.variance_s2 / self.mean_s**2 if math.isfinite(self.mean_s) else math.inf
 
     @property
     def constant_ns(self) -> int | None:
@@ -82,12 +88,16 @@ class Distribution(ABC):
         return show_duration(self.first_ns)
 
     def with_first(self, text: str) -> Distribution:
-        """The same shape with the first duration changed to `text` and all others scaled alike; 0s makes all of it 0s."""
+        """The same shape with the first duration changed to `text` and all others scaled alike.
+
+        0s makes all of it 0s; what begins with 0s cannot be scaled and is refused.
+        """
         wanted_ns = duration_ns(text)
         if wanted_ns == 0:
             return Constant(0)
         if self.first_ns == 0:
-            raise QuantityError(f"{shown(self.text)} begins with 0s and cannot be scaled: write the whole distribution")
+            cure = "write the whole distribution"
+            raise QuantityError(f"{shown(self.text)} begins with 0s and cannot be scaled: {cure}")
         return self.scaled(Fraction(wanted_ns, self.first_ns))
 
     def __str__(self) -> str:
@@ -125,7 +135,7 @@ class Constant(Distribution):
         return np.full(uniform.shape, self.length_ns / SECOND_NS)
 
     def scaled(self, ratio: Fraction) -> Distribution:
-        return Constant(round(self.length_ns * ratio))
+        return Constant(scaled_ns(self.length_ns, ratio))
 
     def with_first(self, text: str) -> Distribution:
         return Constant(duration_ns(text))
@@ -158,7 +168,7 @@ class Exponential(Distribution):
         return -self.mean_s * np.log1p(-uniform)
 
     def scaled(self, ratio: Fraction) -> Distribution:
-        return Exponential(round(self.mean_ns * ratio))
+        return Exponential(scaled_ns(self.mean_ns, ratio))
 
 
 @dataclass(frozen=True)
@@ -189,14 +199,15 @@ class Uniform(Distribution):
         return (self.low_ns + (self.high_ns - self.low_ns) * uniform) / SECOND_NS
 
     def scaled(self, ratio: Fraction) -> Distribution:
-        return Uniform(round(self.low_ns * ratio), round(self.high_ns * ratio))
+        return Uniform(scaled_ns(self.low_ns, ratio), scaled_ns(self.high_ns, ratio))
 
 
 @dataclass(frozen=True)
 class Lognormal(Distribution):
-    """A skewed duration with a long tail, by median and 99th percentile or by mean and coefficient of variation.
+    """A skewed duration with a long tail, by median and 99th percentile, or by mean and coefficient of
+    variation.
 
-    `spread` is the other number of the text: the 99th percentile in nanoseconds, or the coefficient of variation.
+    `spread` is the second number of the text: the 99th percentile in nanoseconds, or the coefficient.
     """
 
     first_length_ns: int
@@ -238,13 +249,13 @@ class Lognormal(Distribution):
         return self.median_s * np.exp(self.sigma * normal_quantile(uniform))
 
     def scaled(self, ratio: Fraction) -> Distribution:
-        spread = self.spread if self.by_mean else float(round(Fraction(self.spread) * ratio))
-        return Lognormal(round(self.first_length_ns * ratio), spread, self.by_mean)
+        spread = self.spread if self.by_mean else float(scaled_ns(round(self.spread), ratio))
+        return Lognormal(scaled_ns(self.first_length_ns, ratio), spread, self.by_mean)
 
 
 @dataclass(frozen=True)
 class Gamma(Distribution):
-    """The sum of exponential stages, also of a broken number of them: `gamma mean 20ms cv 0.5`, `erlang 2 mean 20ms`."""
+    """A sum of exponential stages, whole (`erlang 2 mean 20ms`) or of any number (`gamma mean 20ms cv 0.5`)."""
 
     mean_ns: int
     cv: float = 1.0
@@ -278,7 +289,7 @@ class Gamma(Distribution):
         return self.mean_s / self.shape * gamma_quantile(uniform, self.shape)
 
     def scaled(self, ratio: Fraction) -> Distribution:
-        return Gamma(round(self.mean_ns * ratio), self.cv, self.stages)
+        return Gamma(scaled_ns(self.mean_ns, ratio), self.cv, self.stages)
 
 
 @dataclass(frozen=True)
@@ -312,91 +323,4 @@ class Pareto(Distribution):
             return self.least_ns / SECOND_NS * np.exp(-np.log1p(-uniform) / self.shape)
 
     def scaled(self, ratio: Fraction) -> Distribution:
-        return Pareto(round(self.least_ns * ratio), self.shape)
-
-
-@dataclass(frozen=True)
-class Empirical(Distribution):
-    """Measured durations, each equally likely: `[10ms, 12ms, 30ms]`, by the steps of their own cumulative distribution."""
-
-    lengths_ns: tuple[int, ...]
-    forms = "empirical [10ms, 12ms, 30ms]"
-
-    @cached_property
-    def ascending_ns(self) -> NDArray[np.int64]:
-        """The durations in order."""
-        return np.sort(np.array(self.lengths_ns, dtype=np.int64))
-
-    @property
-    def text(self) -> str:
-        return f"empirical [{', '.join(show_duration(length_ns) for length_ns in self.lengths_ns)}]"
-
-    @property
-    def mean_s(self) -> float:
-        return math.fsum(self.lengths_ns) / len(self.lengths_ns) / SECOND_NS
-
-    @property
-    def variance_s2(self) -> float:
-        mean_ns = math.fsum(self.lengths_ns) / len(self.lengths_ns)
-        return math.fsum((length_ns - mean_ns) ** 2 for length_ns in self.lengths_ns) / len(self.lengths_ns) / SECOND_NS**2
-
-    @property
-    def first_ns(self) -> int:
-        return self.lengths_ns[0]
-
-    def quantile_s(self, uniform: Floats) -> Floats:
-        steps = np.ceil(uniform * len(self.lengths_ns)).astype(np.int64) - 1
-        return self.ascending_ns[np.clip(steps, 0, len(self.lengths_ns) - 1)] / SECOND_NS
-
-    def scaled(self, ratio: Fraction) -> Distribution:
-        return Empirical(tuple(round(length_ns * ratio) for length_ns in self.lengths_ns))
-
-
-@dataclass(frozen=True)
-class Hyper(Distribution):
-    """A mixture: `hyper 95% 16ms, 5% exponential 300ms`. The uniform picks the part and, stretched, is used again inside it.
-
-    Parts take the uniform in the order of their means, so that a larger uniform is a longer duration on average.
-    """
-
-    parts: tuple[tuple[float, Distribution], ...]
-    forms = "hyper 95% 16ms, 5% exponential 300ms"
-
-    @cached_property
-    def by_mean(self) -> tuple[tuple[float, Distribution], ...]:
-        """The parts in the order in which the uniform meets them."""
-        return tuple(sorted(self.parts, key=lambda part: part[1].mean_s))
-
-    @property
-    def text(self) -> str:
-        return "hyper " + ", ".join(f"{show_share(share)} {part.text}" for share, part in self.parts)
-
-    @property
-    def mean_s(self) -> float:
-        return math.fsum(share * part.mean_s for share, part in self.parts if share)
-
-    @property
-    def variance_s2(self) -> float:
-        mean_s = self.mean_s
-        if not math.isfinite(mean_s):
-            return math.inf
-        return math.fsum(share * (part.variance_s2 + (part.mean_s - mean_s) ** 2) for share, part in self.parts if share)
-
-    @property
-    def first_ns(self) -> int:
-        return self.parts[0][1].first_ns
-
-    def quantile_s(self, uniform: Floats) -> Floats:
-        result = np.zeros(uniform.shape)
-        start = 0.0
-        for position, (share, part) in enumerate(self.by_mean):
-            end = 1.0 if position == len(self.parts) - 1 else start + share
-            inside = (uniform > start) & (uniform <= end)
-            if share and inside.any():
-                stretched = (uniform[inside] - start) / (end - start)
-                result[inside] = part.quantile_s(np.clip(stretched, 1e-300, 1.0 - 2.0**-53))
-            start = end
-        return result
-
-    def scaled(self, ratio: Fraction) -> Distribution:
-        return Hyper(tuple((share, part.scaled(ratio)) for share, part in self.parts))
+        return Pareto(scaled_ns(self.least_ns, ratio), self.shape)

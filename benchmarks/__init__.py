@@ -1,0 +1,1 @@
+"""How fast edasim is beside two plain models of the same work; nothing of it is part of the package."""

@@ -1,0 +1,231 @@
+"""How fast edasim is, as ratios to two plain models of the same work, and how its time and memory grow.
+
+`make bench`, or `python benchmarks/bench.py --help`. The models take turns in one process, so that a machine
+that slows down slows all of them; the medians of the rounds count, and each ratio is one of runs of one round.
+Times are CPU seconds of the process. A missed target changes no exit code: machines are noisy, people decide.
+"""
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks import heapq_loop, usual_simpy
+from benchmarks.workload import Workload
+from edasim.scenario.value import Scenario
+from edasim.simulate import simulate
+
+BROKERS = ("rabbitmq", "kafka")
+SEED = 7
+EDASIM, USUAL, HEAPQ, HEAPQ_IN_BLOCKS = "edasim", "usual SimPy", "heapq loop", "heapq loop, draws in blocks"
+SIZES = (2_000, 20_000, 200_000)
+QUICK_SIZES = (500, 5_000, 50_000)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table. `target` is empty for what is only told."""
+
+    what: str
+    value: float
+    unit: str
+    target: str = ""
+    met: bool | None = None
+
+
+def at_least(what: str, value: float, target: float, aim: float | None = None) -> Row:
+    """A ratio that should be large."""
+    text = f"at least {target:g}" + (f", aim {aim:g}" if aim else "")
+    return Row(what, value, "", text, value >= target)
+
+
+def at_most(what: str, value: float, unit: str, target: float, aim: float | None = None) -> Row:
+    """A number that should be small."""
+    text = f"at most {target:g}" + (f", aim {aim:g}" if aim else "")
+    return Row(what, value, unit, text, value <= target)
+
+
+# --- speed beside the plain models ----------------------------------------------------------------------------
+
+
+def models(workload: Workload, broker: str) -> dict[str, Callable[[int], object]]:
+    """What takes turns: a name, and how to run it with a seed."""
+    scenario = Scenario.from_dict(workload.scenario())
+    usual, loop = getattr(usual_simpy, broker), getattr(heapq_loop, broker)
+    return {
+        EDASIM: lambda seed: simulate(scenario, broker, seed=seed),
+        USUAL: lambda seed: usual(workload, seed),
+        HEAPQ: lambda seed: loop(workload, seed),
+        HEAPQ_IN_BLOCKS: lambda seed: loop(workload, seed, in_blocks=True),
+    }
+
+
+def orders_per_s(workload: Workload, run: Callable[[int], object]) -> float:
+    """One run, timed; what the run before left behind is collected before the clock starts."""
+    gc.collect()
+    start = time.process_time()
+    result = run(SEED)
+    spent = time.process_time() - start
+    del result
+    return workload.orders / spent
+
+
+def measure_speed(workload: Workload, rounds: int) -> dict[str, dict[str, list[float]]]:
+    """Orders/s by broker and model, one number for each round, after a small run of each to warm up."""
+    contestants = {broker: models(workload, broker) for broker in BROKERS}
+    for broker in BROKERS:
+        for run in models(replace(workload, orders=200), broker).values():
+            run(SEED)
+    speeds: dict[str, dict[str, list[float]]] = {broker: {} for broker in BROKERS}
+    for _ in range(rounds):
+        for broker, of_broker in contestants.items():
+            for name, run in of_broker.items():
+                speeds[broker].setdefault(name, []).append(orders_per_s(workload, run))
+    return speeds
+
+
+def speed_rows(speeds: dict[str, dict[str, list[float]]]) -> list[Row]:
+    """Medians, and the ratios that have targets."""
+    rows = []
+    for broker, by_model in speeds.items():
+        rows += [Row(f"{broker}: {name}", median(values), "orders/s") for name, values in by_model.items()]
+        ours = by_model[EDASIM]
+        rows.append(at_least(f"{broker}: {EDASIM} / {USUAL}", _ratio(ours, by_model[USUAL]), 3, aim=4))
+        rows.append(at_most(f"{broker}: {HEAPQ} / {EDASIM}", _ratio(by_model[HEAPQ], ours), "", 2.5))
+        rows.append(Row(f"{broker}: {HEAPQ_IN_BLOCKS} / {EDASIM}", _ratio(by_model[HEAPQ_IN_BLOCKS], ours), ""))
+    return rows
+
+
+def _ratio(above: Sequence[float], below: Sequence[float]) -> float:
+    return median(one / other for one, other in zip(above, below, strict=True))
+
+
+# --- growth in time and memory --------------------------------------------------------------------------------
+
+
+def peak_bytes() -> int:
+    """The most memory that this process has had so far; 0 where the system does not say."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        # ru_maxrss would not do on Linux: a process inherits it from the one that started it.
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+    try:
+        import resource
+    except ImportError:
+        return 0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def measure_one_size(broker: str, orders: int) -> dict[str, float]:
+    """One run in a process of its own: orders/s, and the peak of memory for each order with all facts as arrays."""
+    small, scenario = (Scenario.from_dict(Workload(orders=number).scenario()) for number in (200, orders))
+    simulate(small, broker, seed=SEED)
+    gc.collect()
+    before = peak_bytes()
+    start = time.process_time()
+    run = simulate(scenario, broker, seed=SEED)
+    spent = time.process_time() - start
+    after_run = peak_bytes()
+    facts = len(run.facts)
+    return {
+        "orders_per_s": orders / spent,
+        "run_bytes_per_order": (after_run - before) / orders,
+        "bytes_per_order": (peak_bytes() - before) / orders,
+        "facts_per_order": facts / orders,
+    }
+
+
+def measure_growth(sizes: Sequence[int], rounds: int) -> dict[str, dict[int, dict[str, float]]]:
+    """By broker and number of orders, the medians of the rounds; the sizes take turns."""
+    found: dict[tuple[str, int], list[dict[str, float]]] = {}
+    for _ in range(rounds):
+        for broker in BROKERS:
+            for orders in sizes:
+                command = [sys.executable, __file__, "--one", broker, str(orders)]
+                answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+                found.setdefault((broker, orders), []).append(json.loads(answer))
+    return {
+        broker: {
+            orders: {name: median(one[name] for one in found[broker, orders]) for name in found[broker, orders][0]}
+            for orders in sizes
+        }
+        for broker in BROKERS
+    }
+
+
+def growth_rows(growth: dict[str, dict[int, dict[str, float]]]) -> list[Row]:
+    """Orders/s at each size, how much of it is left at the largest, and memory there."""
+    rows = []
+    for broker, by_size in growth.items():
+        rows += [Row(f"{broker}: {orders:,} orders", one["orders_per_s"], "orders/s")
+                 for orders, one in by_size.items()]
+        middle, largest = list(by_size)[-2:]
+        left = by_size[largest]["orders_per_s"] / by_size[middle]["orders_per_s"]
+        rows.append(at_least(f"{broker}: speed at {largest:,} / at {middle:,}", left, 0.7))
+        memory = by_size[largest]
+        rows.append(Row(f"{broker}: memory of a run, without arrays", memory["run_bytes_per_order"], "B/order"))
+        rows.append(at_most(f"{broker}: memory with all facts", memory["bytes_per_order"], "B/order", 2000, aim=1000))
+    return rows
+
+
+# --- the table ------------------------------------------------------------------------------------------------
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows as text."""
+    width = max(len(row.what) for row in rows)
+    lines = []
+    for row in rows:
+        number = f"{row.value:,.0f}" if abs(row.value) >= 100 else f"{row.value:.2f}"
+        verdict = "" if row.met is None else f"{'met   ' if row.met else 'MISSED'}  ({row.target})"
+        lines.append(f"{row.what:<{width}}  {number:>9} {row.unit:<8}  {verdict}".rstrip())
+    return "\n".join(lines)
+
+
+def machine() -> str:
+    """Where this was measured."""
+    return f"Python {platform.python_version()} on {platform.system()} {platform.machine()}, CPU time of one process"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, and print the table or JSON."""
+    parser = argparse.ArgumentParser(description="Measure the speed of edasim beside two plain models.")
+    parser.add_argument("--orders", type=int, default=10_000, help="orders of one run beside the plain models")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each model has its turn")
+    parser.add_argument("--quick", action="store_true", help="fewer and smaller runs: a first impression")
+    parser.add_argument("--no-growth", action="store_true", help="only the comparison with the plain models")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
+    parser.add_argument("--one", nargs=2, metavar=("BROKER", "ORDERS"), help="one run of one size, as JSON")
+    given = parser.parse_args(arguments)
+    if given.one:
+        print(json.dumps(measure_one_size(given.one[0], int(given.one[1]))))
+        return 0
+    orders, rounds = (min(given.orders, 3_000), min(given.rounds, 3)) if given.quick else (given.orders, given.rounds)
+    speeds = measure_speed(Workload(orders=orders), rounds)
+    rows = speed_rows(speeds)
+    growth: dict[str, Any] = {}
+    if not given.no_growth:
+        growth = measure_growth(QUICK_SIZES if given.quick else SIZES, 1 if given.quick else 3)
+        rows += growth_rows(growth)
+    if given.json:
+        print(json.dumps({"machine": machine(), "orders": orders, "rounds": rounds, "speed": speeds,
+                          "growth": growth, "rows": [asdict(row) for row in rows]}, indent=2))
+    else:
+        print(f"{orders:,} orders, medians of {rounds} rounds; {machine()}\n\n{table(rows)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -143,9 +143,11 @@ def _let_time_pass(shop: Shop, run: Run) -> None:
         _sample(shop, 0, scenario.duration)
         clock.advance(scenario.duration)
     else:
+        rate = sum(producer.arrivals.mean_rate for producer in scenario.producers.values())
+        stretch_ns = round(SECOND * (scenario.orders or 1) / max(rate, 1e-9)) + SECOND
         while not shop.closed and clock.peek() != float("inf"):
-            _sample(shop, clock.now_ns, clock.now_ns + 10 * SECOND)
-            clock.advance(clock.now_ns + 10 * SECOND)
+            _sample(shop, clock.now_ns, clock.now_ns + stretch_ns)
+            clock.advance(clock.now_ns + stretch_ns)
     run.closed_ns = clock.now_ns
     if not shop.world.quiet():
         _sample(shop, clock.now_ns, clock.now_ns + scenario.drain)

@@ -43,28 +43,24 @@ class KafkaConsumer:
         )
         self.member = Member(shop.world, group, worker.name, links, kafka.consumer_options)
         self.member.on_records = self._on_records
+        self.consumer.waiting = self.member.polled
         self.commit = kafka.options.commit
 
     def _on_records(self) -> None:
         if self.commit == "before":
             self.member.commit()
-        self.next()
+        self.consumer.take(self.member.polled.popleft())
 
     # --- what the consumer does with a record -----------------------------------------------------------------
 
-    def next(self) -> None:
-        """The next record of the last poll, or another poll."""
-        member = self.member
+    def idle(self) -> None:
+        """All that the last poll returned is handled: another poll."""
         if self.leaving:
             self._goodbye()
-        elif member.polled:
-            record = member.polled.popleft()
-            self.group.note_delivery(record)
-            self.consumer.take(record)
-        else:
-            if self.commit == "poll":
-                member.commit()
-            member.poll()
+            return
+        if self.commit == "poll":
+            self.member.commit()
+        self.member.poll()
 
     def handled(self, record: Record, messages: list[Message]) -> None:
         """Publish what follows from it; the record is passed."""
@@ -92,8 +88,7 @@ class KafkaConsumer:
         service = self.consumer.service
         if service.spec.dead_letters:
             self.kafka.dead_lettered(service.name, record.message)
-            self.kafka.send(service.name, record.message, self.kafka.dead_letter_topic(service.name),
-                            self.consumer.attempt)
+            self.kafka.send(service.name, record.message, self.kafka.dead_letter_topic(service.name))
         else:
             self.kafka.dropped(service.name, record.message)
         self._passed(record)
@@ -109,6 +104,7 @@ class KafkaConsumer:
     def leave(self) -> None:
         """Finish the record in hands, commit, and leave the group."""
         self.leaving = True
+        self.consumer.retire()
         if not self.consumer.busy:
             self._goodbye()
 
@@ -237,11 +233,9 @@ class Kafka:
 
     def submit(self, request: Request) -> None:
         """Hand the order to the producer; the customer is answered when it is acknowledged or given up."""
-        if self.shop.turned_away(request):
-            return
         answer = self.shop.client.answer
         message = request.message
-        self._producer(self.shop.source(message).name).send(
+        self._producer(request.source.name).send(
             message, self.cluster.topics[message.event], lambda _, ok: answer(request, ok, "broker refused"))
 
     def send(self, service: str, message: Message, topic: Topic, attempt: int = 0, due_ns: int = 0) -> None:

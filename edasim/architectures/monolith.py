@@ -115,8 +115,6 @@ class Monolith:
 
     def submit(self, request: Request) -> None:
         """An order waits for a thread, or gets one."""
-        if self.shop.turned_away(request):
-            return
         if self._down:
             self.shop.client.answer(request, False, "process down")
             return

@@ -1,12 +1,11 @@
 """RabbitMQ: an order is accepted when the broker confirms it; each service consumes from a queue of its own."""
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 
 from edasim.brokers.rabbitmq.broker import Broker, BrokerTimes
 from edasim.brokers.rabbitmq.channel import Publisher, Subscription
-from edasim.brokers.rabbitmq.entry import PLAIN, Entry, Properties
+from edasim.brokers.rabbitmq.entry import PLAIN, Entry, Properties, Publication
 from edasim.brokers.rabbitmq.queue import Queue
 from edasim.core.link import CALL, Call, Link
 from edasim.core.message import Message
@@ -22,6 +21,8 @@ from edasim.services.worker import Worker
 
 RECONNECT_NS = 50_000_000
 """How long a client takes to notice a broken connection and open the next one."""
+Address = tuple[str, str, Properties]
+"""Exchange, routing key and properties of an event type."""
 PUBLISH_AGAIN_NS = 100_000_000
 """How long a service waits before it publishes again what the broker refused."""
 
@@ -33,7 +34,6 @@ class RabbitConsumer:
         self.rabbit = rabbit
         self.worker = worker
         self.queue = queue
-        self.waiting: deque[Entry] = deque()
         self.leaving = False
         shop = rabbit.shop
         self.consumer = Consumer(shop.world, service, worker, shop.policy(service.name))
@@ -43,27 +43,17 @@ class RabbitConsumer:
             hop("broker", service.name, ("broker-to-consumer",), worker.name),
             hop(service.name, "broker", ("consumer-to-broker",), worker.name),
         )
-        self.subscription = Subscription(queue, links, self._on_delivery, rabbit.options.prefetch,
+        self.subscription = Subscription(queue, links, self.consumer.offer, rabbit.options.prefetch,
                                          rabbit.options.auto_ack)
         for link in links:
             link.on_lost = self._connection_lost
 
-    def _on_delivery(self, entry: Entry) -> None:
-        if not self.worker.alive or self.leaving:
-            return
-        if self.consumer.busy:
-            self.waiting.append(entry)
-        else:
-            self.consumer.take(entry)
-
     # --- what the consumer does with a delivery ---------------------------------------------------------------
 
-    def next(self) -> None:
-        """Take what waits at the client; a worker that is leaving closes its channel instead."""
+    def idle(self) -> None:
+        """The broker pushes what comes next; a worker that is leaving closes its channel now."""
         if self.leaving:
             self._close()
-        elif self.waiting:
-            self.consumer.take(self.waiting.popleft())
 
     def handled(self, entry: Entry, messages: list[Message]) -> None:
         """Publish what follows from it, and acknowledge once that is safe."""
@@ -100,7 +90,7 @@ class RabbitConsumer:
         # The channel's deliveries return to the queue; the client forgets those that it has not begun.
         if not self.subscription.open:
             return
-        self.waiting.clear()
+        self.consumer.waiting.clear()
         self.subscription.close()
         clock = self.worker.clock
         clock.at(clock.now_ns + RECONNECT_NS, self._reconnect)
@@ -111,14 +101,13 @@ class RabbitConsumer:
 
     def die(self) -> None:
         """The process is gone; the broker learns it when the connection closes."""
-        self.waiting.clear()
         self.consumer.die()
         self._close()
 
     def leave(self) -> None:
         """Finish what is in hands, then close; what only waits goes back to the queue."""
         self.leaving = True
-        self.waiting.clear()
+        self.consumer.retire()
         if not self.consumer.busy:
             self._close()
 
@@ -145,6 +134,8 @@ class RabbitMq:
         self._made: dict[str, int] = dict.fromkeys(shop.services, 0)
         self._away: dict[str, int] = dict.fromkeys(shop.services, 0)
         self._retry_queues: dict[str, Queue] = {}
+        self._addresses: dict[str, Address] = {}
+        self._answer = self._answer_customer
 
     # --- wiring -----------------------------------------------------------------------------------------------
 
@@ -182,12 +173,14 @@ class RabbitMq:
         else:
             self.broker.bind("shop", kind, queue.name, event)
 
-    def _address(self, message: Message) -> tuple[str, str, Properties]:
+    def _address(self, event: str) -> Address:
+        address: Address = ("shop", event, PLAIN)
         if self.options.exchange == "fanout":
-            return message.event, "", PLAIN
-        if self.options.exchange == "headers":
-            return "shop", "", Properties(headers={"event": message.event})
-        return "shop", message.event, PLAIN
+            address = (event, "", PLAIN)
+        elif self.options.exchange == "headers":
+            address = ("shop", "", Properties(headers={"event": event}))
+        self._addresses[event] = address
+        return address
 
     def retry_queue(self, queue: Queue) -> Queue:
         """The queue in which messages wait aside until they may come back to this one."""
@@ -223,13 +216,13 @@ class RabbitMq:
 
     def submit(self, request: Request) -> None:
         """Publish the order; the customer is answered when the broker confirms or refuses."""
-        if self.shop.turned_away(request):
-            return
-        answer = self.shop.client.answer
-        publisher = self._publisher(self.shop.source(request.message).name)
-        exchange, key, properties = self._address(request.message)
-        publisher.publish(request.message, exchange, key,
-                          lambda _, ok: answer(request, ok, "broker refused"), properties)
+        message = request.message
+        publisher = self.publishers.get(request.source.name) or self._publisher(request.source.name)
+        exchange, key, properties = self._addresses.get(message.event) or self._address(message.event)
+        publisher.publish(message, exchange, key, self._answer, properties, request)
+
+    def _answer_customer(self, publication: Publication, ok: bool) -> None:
+        self.shop.client.answer(publication.context, ok, "broker refused")
 
     def publish_all(self, service: str, messages: list[Message], done: Callable[[], None]) -> None:
         """Publish events; `done` runs when all are confirmed."""
@@ -242,7 +235,7 @@ class RabbitMq:
                 done()
 
         for message in messages:
-            exchange, key, properties = self._address(message)
+            exchange, key, properties = self._address(message.event)
             self.publish(service, message, (exchange, key), properties, one)
 
     def publish(self, service: str, message: Message, address: tuple[str, str], properties: Properties,

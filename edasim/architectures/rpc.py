@@ -253,8 +253,6 @@ class Rpc:
 
     def submit(self, request: Request) -> None:
         """An order opens, or waits for one of the open requests to close."""
-        if self.shop.turned_away(request):
-            return
         self.queue.append(request)
         self._admit()
 

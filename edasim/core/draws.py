@@ -55,7 +55,7 @@ class KeyedDraw:
     def __init__(self, stream: Stream, law: Law) -> None:
         self._stream = stream
         self._law = law
-        self._blocks: dict[tuple[int, int, int], list[Any]] = {}
+        self._blocks: dict[int | tuple[int, int, int], list[Any]] = {}
 
     def use(self, law: Law) -> None:
         """Values from here on follow another law, made from the same uniforms."""
@@ -64,17 +64,20 @@ class KeyedDraw:
 
     def at(self, order: int, path: int, n: int) -> Any:
         """The value for the nth start of a handler for the message at `path` of an order."""
-        block = self._blocks.get((order >> _BLOCK_BITS, path, n))
+        # The first start for an order's first message is nearly all there is: it has a plain number as its key.
+        number = order >> _BLOCK_BITS
+        key = number if n == 1 and path == 0 else (number, path, n)
+        block = self._blocks.get(key)
         if block is None:
-            block = self._fill(order >> _BLOCK_BITS, path, n)
+            block = self._fill(key, number, path, n)
         return block[order & (BLOCK - 1)]
 
-    def _fill(self, block: int, path: int, n: int) -> list[Any]:
+    def _fill(self, key: int | tuple[int, int, int], block: int, path: int, n: int) -> list[Any]:
         # Orders are handled nearly in their order, so the oldest block is the least likely to be asked again.
         if len(self._blocks) >= _BLOCKS_KEPT:
             del self._blocks[next(iter(self._blocks))]
         values: list[Any] = self._law(self._stream.uniforms(block, path, n)).tolist()
-        self._blocks[block, path, n] = values
+        self._blocks[key] = values
         return values
 
 

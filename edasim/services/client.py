@@ -9,15 +9,17 @@ from edasim.core.journal import Place, Verb
 from edasim.core.message import Message
 from edasim.core.world import World
 from edasim.scenario.retry_policy import Client as ClientSpec
+from edasim.services.producer import Producer
 
 
 class Request:
     """One try of one order by its customer.  `gone`: the customer has left, or has been answered."""
 
-    __slots__ = ("gone", "message", "tries")
+    __slots__ = ("gone", "message", "source", "tries")
 
-    def __init__(self, message: Message, tries: int) -> None:
+    def __init__(self, message: Message, source: Producer, tries: int) -> None:
         self.message = message
+        self.source = source
         self.tries = tries
         self.gone = False
 
@@ -36,7 +38,7 @@ class Client:
         self.submit: Callable[[Request], None]
         self.on_leaving: Callable[[Request], None] = lambda request: None
         self.open: dict[Request, None] = {}
-        self.waiting_to_retry = 0
+        self.retrying: dict[Request, None] = {}
         self._deadlines = Deadlines(world.clock, self.open.__contains__, self._leaves)
         self.placed = world.writer(Verb.placed, Place("client", "customers"))
         self.accepted = world.writer(Verb.accepted, Place("client", "customers"))
@@ -44,31 +46,34 @@ class Client:
 
     def owes(self) -> bool:
         """Whether a customer awaits an answer or is about to try again."""
-        return bool(self.open) or self.waiting_to_retry > 0
+        return bool(self.open or self.retrying)
 
     def owed(self) -> Iterable[Message]:
         """Orders without an answer."""
-        return [request.message for request in self.open]
+        return [request.message for request in (*self.open, *self.retrying)]
 
     def imbalance(self, counts: Counts) -> str:
         """placed = accepted + refused + open, where an order between two tries is open."""
         placed, accepted, refused = (counts.total(verb) for verb in (Verb.placed, Verb.accepted, Verb.refused))
-        here = len(self.open) + self.waiting_to_retry
+        here = len(self.open) + len(self.retrying)
         if placed == accepted + refused + here:
             return ""
         return f"customers: {placed} placed, but {accepted} accepted + {refused} refused + {here} open"
 
-    def place(self, message: Message) -> None:
-        """A customer places an order."""
+    def place(self, message: Message, source: Producer) -> None:
+        """A customer places an order with a producer."""
         self.placed(message.id)
-        self._try(message, 1)
+        self._try(Request(message, source, 1))
 
-    def _try(self, message: Message, tries: int) -> None:
-        request = Request(message, tries)
+    def _try(self, request: Request) -> None:
         self.open[request] = None
-        if self.spec.timeout is not None:
-            self._deadlines.add(self.world.clock.now_ns + self.spec.timeout, request)
-        self.submit(request)
+        timeout_ns = self.spec.timeout
+        if timeout_ns is not None:
+            self._deadlines.add(self.world.clock._now + timeout_ns, request)  # type: ignore[arg-type]
+        if request.source.down:
+            self.answer(request, False, "shop down")
+        else:
+            self.submit(request)
 
     def answer(self, request: Request, ok: bool, reason: str = "failed") -> None:
         """The architecture answers a try; whoever has left does not hear it."""
@@ -92,11 +97,11 @@ class Client:
             self.world.journal.record(Verb.refused, request.message.id, Place("client", "customers", "", reason))
             return
         self.retried(request.message.id)
-        self.waiting_to_retry += 1
+        self.retrying[request] = None
 
         def again() -> None:
-            self.waiting_to_retry -= 1
-            self._try(request.message, request.tries + 1)
+            del self.retrying[request]
+            self._try(Request(request.message, request.source, request.tries + 1))
 
         clock = self.world.clock
         clock.at(clock.now_ns + self.spec.backoff.delay_ns(request.tries), again)

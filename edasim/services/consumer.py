@@ -4,10 +4,11 @@ What it does with a RabbitMQ delivery and with a Kafka record is the same code; 
 """
 from __future__ import annotations
 
+from collections import deque
 from typing import Any, Protocol
 
 from edasim.core.clock import Stage, Timer
-from edasim.core.journal import Place, Verb
+from edasim.core.journal import Verb
 from edasim.core.message import Message
 from edasim.core.world import World
 from edasim.services.retry import RetryPolicy
@@ -39,70 +40,101 @@ class Intake(Protocol):
     def dead_letter(self, delivery: Any, /) -> None:
         """Put it aside for a person."""
 
-    def next(self) -> None:
-        """The worker is free."""
+    def idle(self) -> None:
+        """The worker is free and nothing waits at the client."""
+
+
+_GONE: Any = object()
+"""What a consumer holds that takes nothing any more."""
+_NOTHING: list[Message] = []
 
 
 class Consumer:
-    """Handles one delivery at a time.  `attempt` counts the starts of this delivery's chain, from 1."""
+    """Handles one delivery at a time; `waiting` holds those that wait at the client."""
 
     def __init__(self, world: World, service: Service, worker: Worker, policy: RetryPolicy) -> None:
         self.service = service
         self.worker = worker
         self.policy = policy
         self.intake: Intake
-        self.delivery: Delivery | None = None
-        self.attempt = 0
+        self.delivery: Any = None
+        self.waiting: deque[Any] = deque()
+        self._starts = 0
         self._last_wait_ns = 0
-        self._retried = world.writer(Verb.retried, Place("service", service.name, service.name))
+        self._retried = world.writer(Verb.retried, service.place)
         self._again: Stage = (self._after_backoff,)
         self._finished = self._attempt_finished
 
     @property
     def busy(self) -> bool:
         """Whether it has a delivery in hands, at work or waiting to try again."""
-        return self.delivery is not None
+        return self.delivery is not None and self.delivery is not _GONE
 
-    def take(self, delivery: Delivery) -> None:
+    @property
+    def attempts_made(self) -> int:
+        """How many attempts the delivery in hands has seen, the present one included."""
+        return int(self.delivery.attempt) + self._starts
+
+    def offer(self, delivery: Any) -> None:
+        """A delivery arrives at the client."""
+        if self.delivery is None:
+            self.take(delivery)
+        else:
+            self.waiting.append(delivery)
+
+    def take(self, delivery: Any) -> None:
         """Begin with a delivery; the consumer must be free."""
         self.delivery = delivery
-        self.attempt = delivery.attempt + 1
+        self._starts = 1
         self.service.start(self.worker, delivery.message, self._finished)
 
     def _attempt_finished(self, worker: Worker, ok: bool) -> None:
         delivery = self.delivery
-        assert delivery is not None, "a consumer finished what it never took"
         if ok:
-            messages = self.service.apply(delivery.message)
             self.delivery = None
-            self.intake.handled(delivery, messages)
-        elif self.policy.allows(self.attempt):
-            self._try_again(delivery)
-            if self.delivery is not None:
-                return
+            service = self.service
+            if service.plain:
+                service.applied(delivery.message.id)
+                self.intake.handled(delivery, _NOTHING)
+            else:
+                self.intake.handled(delivery, service.apply(delivery.message))
+        elif self._settle_failure(delivery):
+            return
+        if self.waiting:
+            self.take(self.waiting.popleft())
         else:
+            self.intake.idle()
+
+    def _settle_failure(self, delivery: Delivery) -> bool:
+        """Try again or give up; True when the worker keeps the delivery for another attempt."""
+        made = self.attempts_made
+        policy = self.policy
+        if not policy.allows(made):
             self.delivery = None
             self.intake.dead_letter(delivery)
-        self._last_wait_ns = 0
-        self.intake.next()
-
-    def _try_again(self, delivery: Delivery) -> None:
+            return False
         self._retried(delivery.message.id)
-        wait_ns = self.policy.wait_ns(self.attempt, self._last_wait_ns)
-        if self.policy.spec.where == "worker":
+        wait_ns = policy.wait_ns(made, self._last_wait_ns if self._starts > 1 else 0)
+        if policy.spec.where == "worker":
             self._last_wait_ns = wait_ns
             self.worker.wait(self._again, wait_ns)
-        else:
-            self.delivery = None
-            self.intake.again(delivery, self.attempt, wait_ns)
+            return True
+        self.delivery = None
+        self.intake.again(delivery, made, wait_ns)
+        return False
 
     def _after_backoff(self, _: Timer) -> None:
-        delivery = self.delivery
-        assert delivery is not None
-        self.attempt += 1
-        self.service.start(self.worker, delivery.message, self._finished, again=True)
+        self._starts += 1
+        self.service.start(self.worker, self.delivery.message, self._finished, again=True)
 
     def die(self) -> None:
-        """Crash with whatever it holds, at work or waiting."""
+        """Crash with whatever it holds, at work or waiting; nothing is taken any more."""
         self.service.crash(self.worker)
-        self.delivery = None
+        self.delivery = _GONE
+        self.waiting = deque(maxlen=0)
+
+    def retire(self) -> None:
+        """Take nothing any more after what is in hands; what waits at the client is dropped."""
+        self.waiting = deque(maxlen=0)
+        if self.delivery is None:
+            self.delivery = _GONE

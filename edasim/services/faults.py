@@ -173,7 +173,7 @@ class Faults:
         source.down += 1
         if fault.kind == "crash":
             self.architecture.lose_producer(target)
-            for request in [open for open in self.shop.client.open if self.shop.source(open.message) is source]:
+            for request in [request for request in self.shop.client.open if request.source is source]:
                 self.shop.client.answer(request, False, "shop down")
 
         def mend() -> None:

@@ -16,10 +16,10 @@ OrderNumber = Callable[[], int]
 
 
 class Producer:
-    """Places the orders of one producer until `until_ns`.  `place(message)` takes each; `down` counts crashes."""
+    """Places the orders of one producer until `until_ns`.  `place` takes each; `down` counts what keeps it closed."""
 
     def __init__(self, world: World, name: str, spec: ProducerSpec, next_order: OrderNumber,
-                 place: Callable[[Producer, Message], None]) -> None:
+                 place: Callable[[Message, Producer], None]) -> None:
         self.world = world
         self.name = name
         self.spec = spec
@@ -60,20 +60,21 @@ class Producer:
         return self._streams[purpose].uniforms(block)
 
     def _arm_next(self) -> None:
-        self._next_ns = next(self._instants, None)
-        if self._next_ns is None or (self.until_ns is not None and self._next_ns > self.until_ns):
+        due_ns = self._next_ns = next(self._instants, None)
+        if due_ns is None or (self.until_ns is not None and due_ns > self.until_ns):
             self._next_ns = None
             return
-        self.world.clock.arm(self._signal, self._due, self._next_ns - self.world.clock.now_ns)
+        clock = self.world.clock
+        clock.arm(self._signal, self._due, due_ns - clock._now)  # type: ignore[arg-type]
 
     def _arrive(self, _: Signal) -> None:
-        order = self._next_order()
         self.placed += 1
         self._arm_next()
+        order = self._next_order()
         message = self.world.messages.place(
             self.spec.publishes, order, self._key(order), self.spec.size, self.world.clock.now_ns
         )
-        self._place(self, message)
+        self._place(message, self)
 
     def close(self) -> None:
         """Place no more orders."""

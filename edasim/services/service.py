@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from array import array
+from heapq import heappush
 
 from edasim.core.clock import Stage, Timer
 from edasim.core.journal import Place, Verb, Writer
@@ -29,7 +30,8 @@ class Service:
     """The work, the failures, the effects and the faults of one service in one run.
 
     Draws are keyed by the order and the message's place in its tree of causes, so that order 17 needs the same
-    work in every architecture.  `speed` is 1 in good health, 0 while unavailable, 1/4 when slow by 4x.
+    work in every architecture.  `plain`: neither idempotent nor publishing, so that handling is one effect and no
+    more.  `speed` is 1 in good health, 0 while unavailable, 1/4 when slow by 4x.
     """
 
     def __init__(self, world: World, name: str, spec: ServiceSpec) -> None:
@@ -48,7 +50,6 @@ class Service:
         self._starts = array("I")
         self._desks: dict[Worker, Desk] = {}
         self._done: set[int] = set()
-        self.running: dict[Worker, None] = {}
         self._end: Stage = (self._attempt_ends,)
         self._stops = 0
         self._slowness: list[float] = []
@@ -61,6 +62,8 @@ class Service:
         if spec.work != self.spec.work:
             self._work.use(spec.work.quantile_ns)
         self.spec = spec
+        self.fails, self.poison, self.idempotent = spec.fails, spec.poison, spec.idempotent
+        self.plain = not (spec.idempotent or spec.publishes)
 
     # --- one attempt ------------------------------------------------------------------------------------------
 
@@ -69,36 +72,38 @@ class Service:
 
         `again`: the worker kept the message since the last attempt.
         """
-        desk = self._desk(worker)
-        (desk.started_again if again else desk.started)(message.id)
-        nth = worker.nth = self._nth_start(message.id)
+        number = message.id
+        desk = self._desks.get(worker) or self._new_desk(worker)
+        (desk.started_again if again else desk.started)(number)
+        starts = self._starts
+        if number >= len(starts):
+            starts.frombytes(bytes(starts.itemsize * (number + 1024 - len(starts))))
+        nth = starts[number] = starts[number] + 1
+        worker.nth = nth
         worker.message = message
         worker.service = self
         worker.finished = finished
-        self.running[worker] = None
         if self._failing and self._fault_failure.at(message.order, message.path, nth) < max(self._failing):
             work_ns = -1
-        elif self.spec.idempotent and message.id in self._done:
+        elif self.idempotent and number in self._done:
             work_ns = worker.nth = 0
         else:
             work_ns = self._work.at(message.order, message.path, nth)
-        self._go_on(worker, work_ns)
-
-    def _nth_start(self, message_id: int) -> int:
-        starts = self._starts
-        if message_id >= len(starts):
-            starts.frombytes(bytes(4 * (message_id + 1024 - len(starts))))
-        starts[message_id] += 1
-        return starts[message_id]
+        worker.remaining_ns = work_ns
+        if self.speed == 1.0 and work_ns >= 0:
+            clock = worker.clock
+            worker.due_ns = due_ns = clock._now + work_ns  # type: ignore[assignment]
+            timer = worker.timer
+            timer.callbacks = self._end
+            heappush(clock._queue, (due_ns, 1, next(clock._eid), timer))  # type: ignore[arg-type]
+        else:
+            self._go_on(worker, work_ns)
 
     def _go_on(self, worker: Worker, work_ns: int) -> None:
         worker.remaining_ns = work_ns
         if work_ns < 0:
             # An attempt that fails at once still takes an event, so that a retry without delay cannot recurse.
             worker.clock.arm(worker.timer, self._end, 0)
-        elif self.speed == 1.0:
-            worker.due_ns = worker.clock._now + work_ns  # type: ignore[assignment]
-            worker.clock.arm(worker.timer, self._end, work_ns)
         elif self.speed > 0:
             delay_ns = round(work_ns / self.speed)
             worker.due_ns = worker.clock.now_ns + delay_ns
@@ -106,42 +111,36 @@ class Service:
 
     def _attempt_ends(self, timer: Timer) -> None:
         worker: Worker = timer.owner
-        message, finished = worker.message, worker.finished
+        message, finished, nth = worker.message, worker.finished, worker.nth
         assert message is not None and finished is not None, "an attempt ended that nobody had started"
-        del self.running[worker]
-        worker.message = worker.service = worker.finished = None
-        spec = self.spec
-        nth = worker.nth
-        failed = worker.remaining_ns < 0 or nth > 0 and (
-            (spec.fails > 0 and self._failure.at(message.order, message.path, nth) < spec.fails)
-            or (spec.poison > 0 and self._poison.at(message.order, message.path, 0) < spec.poison)
-        )
+        worker.message = worker.service = None
+        failed = worker.remaining_ns < 0 or (
+            nth > 0 and (self.fails > 0 or self.poison > 0) and self._has_bad_luck(message, nth))
         desk = self._desks[worker]
         (desk.failed if failed else desk.handled)(message.id)
         finished(worker, not failed)
 
-    def _desk(self, worker: Worker) -> Desk:
-        desk = self._desks.get(worker)
-        if desk is None:
-            desk = self._desks[worker] = Desk(self.world, worker, self.name)
-        return desk
+    def _has_bad_luck(self, message: Message, nth: int) -> bool:
+        if self.fails > 0 and self._failure.at(message.order, message.path, nth) < self.fails:
+            return True
+        return self.poison > 0 and bool(self._poison.at(message.order, message.path, 0) < self.poison)
 
-    def forget(self, worker: Worker) -> None:
-        """The worker stopped in the middle of an attempt, which now never ends."""
-        self.running.pop(worker, None)
+    def _new_desk(self, worker: Worker) -> Desk:
+        desk = self._desks[worker] = Desk(self.world, worker, self.name)
+        return desk
 
     def interrupt(self, worker: Worker) -> None:
         """The attempt is called off: it ends badly, and the worker is free."""
         message = worker.drop()
         assert message is not None, "only an attempt under way can be called off"
-        self._desk(worker).failed(message.id)
+        self._desks[worker].failed(message.id)
 
     def crash(self, worker: Worker) -> None:
         """The worker dies with what it holds."""
         message = worker.drop()
         worker.alive = False
         if message is not None:
-            self._desk(worker).crashed(message.id)
+            self._desks[worker].crashed(message.id)
 
     # --- what handling does -----------------------------------------------------------------------------------
 
@@ -154,7 +153,7 @@ class Service:
 
     def take_effect(self, message: Message) -> bool:
         """Record the effects of handling a message; False when it is recognised as a repetition."""
-        if self.spec.idempotent:
+        if self.idempotent:
             if message.id in self._done:
                 self.deduplicated(message.id)
                 return False
@@ -223,8 +222,8 @@ class Service:
         if self.speed == before:
             return
         now = self.world.clock.now_ns
-        for worker in self.running:
-            if worker.remaining_ns < 0:
+        for worker in self._desks:
+            if worker.service is not self or worker.remaining_ns < 0:
                 continue
             if before > 0:
                 worker.remaining_ns = round((worker.due_ns - now) * before)

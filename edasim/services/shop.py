@@ -1,12 +1,11 @@
 """The shop of one run: its world, services, customers and producers, the same for every architecture."""
 from __future__ import annotations
 
-from edasim.core.message import Message
 from edasim.core.world import World
 from edasim.scenario.retry_policy import Retry
 from edasim.scenario.value import Producer as ProducerSpec
 from edasim.scenario.value import Scenario
-from edasim.services.client import Client, Request
+from edasim.services.client import Client
 from edasim.services.network import Network
 from edasim.services.producer import Producer
 from edasim.services.retry import RetryPolicy
@@ -25,11 +24,9 @@ class Shop:
         self._policies: dict[str, RetryPolicy] = {}
         self._orders = 0
         self.sources = {
-            name: Producer(self.world, name, spec, self._next_order, self._place)
+            name: Producer(self.world, name, spec, self._next_order, self.client.place)
             for name, spec in scenario.producers.items()
         }
-        self.source_of: dict[int, Producer] = {}
-        self.producer_of_event: dict[str, str] = {spec.publishes: name for name, spec in scenario.producers.items()}
         self.world.add_part(self.client)
 
     def begin(self) -> None:
@@ -44,29 +41,11 @@ class Shop:
 
     def _next_order(self) -> int:
         self._orders += 1
-        return self._orders
-
-    def _place(self, source: Producer, message: Message) -> None:
         if self._orders == self.scenario.orders:
-            for open_source in self.sources.values():
-                open_source.close()
+            for source in self.sources.values():
+                source.close()
             self.world.clock.halt()
-        if len(self.sources) > 1:
-            self.source_of[message.id] = source
-        self.client.place(message)
-
-    def source(self, message: Message) -> Producer:
-        """The producer that placed an order."""
-        if len(self.sources) == 1:
-            return next(iter(self.sources.values()))
-        return self.source_of[message.id]
-
-    def turned_away(self, request: Request) -> bool:
-        """Whether the producer itself is down, so that nobody takes the order; answers the customer if so."""
-        if not self.source(request.message).down:
-            return False
-        self.client.answer(request, False, "shop down")
-        return True
+        return self._orders
 
     def policy(self, service: str) -> RetryPolicy:
         """How attempts of this service are repeated: its own policy, else the scenario's."""

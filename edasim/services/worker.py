@@ -36,20 +36,13 @@ class Worker:
         self.due_ns = 0
         self.remaining_ns = 0
 
-    @property
-    def idle(self) -> bool:
-        """Whether it holds no message."""
-        return self.message is None
-
     def wait(self, stage: Stage, delay_ns: int) -> None:
         """Do nothing for a while, then run the stage with the timer (whose owner is this worker)."""
         self.clock.arm(self.timer, stage, delay_ns)
 
     def drop(self) -> Message | None:
         """Let go of what it holds without finishing it; returns the message."""
-        message, service = self.message, self.service
+        message = self.message
         self.timer = self.timer.cancelled()
-        if service is not None:
-            service.forget(self)
-        self.message = self.service = self.finished = None
+        self.message = self.service = None
         return message

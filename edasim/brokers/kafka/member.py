@@ -102,8 +102,13 @@ class Member:
     def _revoke(self, partition: Partition) -> None:
         for state in (self.positions, self.consumed, self.committing, self.buffer):
             state.pop(partition, None)
-        if any(record.partition is partition for record in self.polled):
-            self.polled = deque(record for record in self.polled if record.partition is not partition)
+        self._drop_polled(partition)
+
+    def _drop_polled(self, partition: Partition) -> None:
+        # In place: the application reads from this very deque.
+        kept = [record for record in self.polled if record.partition is not partition]
+        self.polled.clear()
+        self.polled.extend(kept)
 
     def _discard_fetch(self) -> None:
         if self._fetch is not None:
@@ -145,6 +150,7 @@ class Member:
             while records and room and records[0].due_ns <= now:
                 record = records.popleft()
                 self.polled.append(record)
+                self.group.note_delivery(record)
                 self.consumed[partition] = record.offset + 1
                 room -= 1
             if not records:
@@ -191,7 +197,7 @@ class Member:
         assert partition in self.positions, "only an assigned partition can be sought in"
         self._discard_fetch()
         self.buffer.pop(partition, None)
-        self.polled = deque(record for record in self.polled if record.partition is not partition)
+        self._drop_polled(partition)
         self.positions[partition] = self.consumed[partition] = offset
         if self.polling and not self.rejoin_pending:
             self._look_for_records()

@@ -110,8 +110,9 @@ class Broker:
             self._confirm(publication)
 
     def _confirm(self, publication: Publication) -> None:
-        if publication.publisher is not None:
-            publication.publisher.confirm(publication)
+        publisher = publication.publisher
+        if publisher is not None:
+            publisher.to_client.send(publication, publisher.answered)
 
     def _route(self, publication: Publication) -> tuple[Queue, ...]:
         if self._routes_version != self.router.version:
@@ -129,9 +130,8 @@ class Broker:
 
     # --- dead letters -----------------------------------------------------------------------------------------
 
-    def dead_letter(self, entry: Entry, reason: str) -> None:
+    def dead_letter(self, queue: Queue, entry: Entry, reason: str) -> None:
         """An entry leaves its queue because it was rejected, expired, crowded out or delivered too often."""
-        queue = entry.queue
         exchange = queue.arguments.get("x-dead-letter-exchange")
         if reason == "expired":
             queue.expired(entry.message.id)
@@ -141,9 +141,10 @@ class Broker:
             queue.dead_lettered(entry.message.id)
         if exchange is None or not self.router.has_exchange(str(exchange)):
             return
-        properties = with_death(entry, reason, self.world.clock.now_ns)
+        died = entry.publication
+        properties = with_death(died, queue.name, reason, self.world.clock.now_ns)
         key = queue.arguments.get("x-dead-letter-routing-key")
-        publication = Publication(entry.message, str(exchange), str(key if key is not None else entry.routing_key),
+        publication = Publication(entry.message, str(exchange), str(died.routing_key if key is None else key),
                                   None, properties)
         publication.waiting = 1
         for target in self._route(publication):

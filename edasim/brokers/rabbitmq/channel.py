@@ -1,8 +1,9 @@
 """The client's side of RabbitMQ: subscriptions with a prefetch window, and publishers with confirms."""
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edasim.brokers.rabbitmq.entry import PLAIN, Answer, Entry, Properties, Publication
 from edasim.core.clock import Signal, Stage
@@ -26,20 +27,21 @@ class Subscription:
                  prefetch: int | None = None, auto_ack: bool = False) -> None:
         self.queue = queue
         self.to_client, self.to_broker = links
-        self.prefetch = self._effective(prefetch)
+        self.window = self._window(prefetch)
         self.auto_ack = auto_ack
         self.open = False
         self.waits_for_turn = False
-        self.unacked: dict[int, Entry] = {}
-        self._next_tag = 1
+        self.unacked: dict[Entry, None] = {}
         self._arrives: Stage = (on_delivery,)
         self._acked: Stage = (self._on_ack,)
         self._rejected: Stage = (self._on_reject,)
         self._requeued: Stage = (self._on_requeue,)
 
-    def _effective(self, prefetch: int | None) -> int | None:
+    def _window(self, prefetch: int | None) -> int:
         # A quorum queue has a limit of its own where the consumer sets none (rabbit_quorum_queue.erl).
-        return QUORUM_PREFETCH if prefetch is None and self.queue.quorum else prefetch
+        if prefetch is None:
+            return QUORUM_PREFETCH if self.queue.quorum else sys.maxsize
+        return prefetch
 
     def start(self) -> None:
         """Begin (or begin again) to receive."""
@@ -51,19 +53,16 @@ class Subscription:
 
     def has_room(self) -> bool:
         """Whether the broker may send it another delivery."""
-        return self.open and (self.auto_ack or self.prefetch is None or len(self.unacked) < self.prefetch)
+        return self.open and len(self.unacked) < self.window
 
     def set_prefetch(self, prefetch: int | None) -> None:
         """basic.qos: another window from now on; what is out stays out."""
-        self.prefetch = self._effective(prefetch)
+        self.window = self._window(prefetch)
         self.queue.offer_room(self)
         self.queue.dispatch()
 
     def deliver(self, entry: Entry) -> None:
         """At the broker: send an entry to the client."""
-        entry.tag = self._next_tag
-        self._next_tag += 1
-        entry.subscription = self
         queue = self.queue
         if entry.redelivered:
             queue.redelivered(entry.message.id)
@@ -72,7 +71,7 @@ class Subscription:
         if self.auto_ack:
             queue.acknowledged(entry.message.id)
         else:
-            self.unacked[entry.tag] = entry
+            self.unacked[entry] = None
         self.to_client.send(entry, self._arrives)
 
     # --- what the client says ---------------------------------------------------------------------------------
@@ -80,7 +79,8 @@ class Subscription:
     def ack(self, entry: Entry) -> None:
         """basic.ack; when the wire swallows it the broker delivers the entry again."""
         if not self.auto_ack:
-            self.to_broker.send(entry, self._requeued if self.to_broker.repeats() else self._acked)
+            link = self.to_broker
+            link.send(entry, self._requeued if link.duplicates and link.repeats() else self._acked)
 
     def reject(self, entry: Entry) -> None:
         """basic.reject without requeue: dead-lettered, or dropped."""
@@ -94,20 +94,21 @@ class Subscription:
 
     def _settle(self, entry: Entry) -> bool:
         # A settlement that arrives after its channel closed names a delivery that is no longer here.
-        return self.unacked.pop(entry.tag, None) is not None
+        return self.unacked.pop(entry, self) is None
 
     def _on_ack(self, entry: Entry) -> None:
-        if not self._settle(entry):
+        if self.unacked.pop(entry, self) is not None:
             return
         queue = self.queue
         queue.acknowledged(entry.message.id)
-        queue.offer_room(self)
-        if queue.fresh or queue.returned:
-            queue.dispatch()
+        if not self.waits_for_turn:
+            queue.offer_room(self)
+            if queue.fresh or queue.returned:
+                queue.dispatch()
 
     def _on_reject(self, entry: Entry) -> None:
         if self._settle(entry):
-            self.queue.broker.dead_letter(entry, "rejected")
+            self.queue.broker.dead_letter(self.queue, entry, "rejected")
             self.queue.offer_room(self)
             self.queue.dispatch()
 
@@ -121,7 +122,7 @@ class Subscription:
     def close(self) -> None:
         """The channel is gone: all its unacknowledged entries return to their places."""
         self.open = False
-        entries = list(self.unacked.values())
+        entries = list(self.unacked)
         self.unacked.clear()
         if self.waits_for_turn:
             self.queue.with_room.remove(self)
@@ -145,7 +146,8 @@ class Publisher:
         self.on_the_wire: dict[Publication, None] = {}
         self._down = False
         self._arrives: Stage = (broker.receive if confirms else self._on_arrival,)
-        self._answered: Stage = (self._on_confirm,)
+        self.answered: Stage = (self._on_confirm,)
+        """What a confirm or a refusal from the broker does at the client."""
         self.to_broker.on_lost = self._connection_breaks
         self.to_client.on_lost = self._connection_breaks
 
@@ -159,9 +161,12 @@ class Publisher:
             yield publication.message
 
     def publish(self, message: Message, exchange: str, routing_key: str, answer: Answer | None,
-                properties: Properties = PLAIN) -> None:
-        """Send a message to an exchange; `answer(publication, ok)` runs at the client when it is confirmed."""
-        publication = Publication(message, exchange, routing_key, answer, properties)
+                properties: Properties = PLAIN, context: Any = None) -> None:
+        """Send a message to an exchange; `answer(publication, ok)` runs at the client when it is confirmed.
+
+        `context` is the caller's own and stays with the publication.
+        """
+        publication = Publication(message, exchange, routing_key, answer, properties, context)
         if self.confirms:
             publication.publisher = self
             self.unconfirmed[publication] = None
@@ -180,18 +185,15 @@ class Publisher:
     def _send(self, publication: Publication) -> None:
         if not self.confirms:
             self.on_the_wire[publication] = None
-        self.to_broker.send(publication, self._arrives)
-        if self.to_broker.repeats():
+        link = self.to_broker
+        link.send(publication, self._arrives)
+        if link.duplicates and link.repeats():
             self.broker.repeated(publication.message.id)
             self.to_broker.send(publication.repetition(), self._arrives)
 
     def forget(self) -> None:
         """The client dies: it hears no confirm any more; what is on the wire arrives."""
         self.unconfirmed.clear()
-
-    def confirm(self, publication: Publication) -> None:
-        """At the broker: say whether it was taken, over the wire."""
-        self.to_client.send(publication, self._answered)
 
     def _on_confirm(self, publication: Publication) -> None:
         first = publication.first or publication

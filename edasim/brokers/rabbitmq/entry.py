@@ -3,15 +3,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edasim.brokers.rabbitmq.routes import Headers
 from edasim.core.clock import Signal
 from edasim.core.message import Message
 
 if TYPE_CHECKING:
-    from edasim.brokers.rabbitmq.channel import Publisher, Subscription
-    from edasim.brokers.rabbitmq.queue import Queue
+    from edasim.brokers.rabbitmq.channel import Publisher
 
 Answer = Callable[["Publication", bool], None]
 """Told when a publication is confirmed (True) or refused (False)."""
@@ -46,17 +45,20 @@ PLAIN = Properties()
 class Publication(Signal):
     """One basic.publish: re-armed for the way in, the disk, and the way of its confirm.
 
-    `publisher` awaits the confirm (None: nobody does); `first` is the publication of which this is a repetition;
+    `context` is the publishing application's own; `publisher` awaits the confirm (None: nobody does); `first` is the publication of which this is a repetition;
     `waiting` counts the queues that do not have it safe yet.
     """
 
-    __slots__ = ("answer", "exchange", "first", "message", "ok", "properties", "publisher", "routing_key", "waiting")
+    __slots__ = (
+        "answer", "context", "exchange", "first", "message", "ok", "properties", "publisher", "routing_key", "waiting",
+    )
 
     def __init__(
         self, message: Message, exchange: str, routing_key: str, answer: Answer | None,
-        properties: Properties = PLAIN,
+        properties: Properties = PLAIN, context: Any = None,
     ) -> None:
         self.callbacks = None
+        self.context = context
         self.message = message
         self.exchange = exchange
         self.routing_key = routing_key
@@ -78,58 +80,56 @@ class Publication(Signal):
 class Entry(Signal):
     """The copy of a message in one queue; its `position` is its place for ever, also after a requeue.
 
-    Re-armed for each hop: to the consumer and back as an acknowledgement.  `tag` is its delivery tag.
+    Re-armed for each hop: to the consumer and back as an acknowledgement.  `publication` is what brought it here,
+    `redelivered` whether it was handed out before, `delivery_count` what counts toward x-delivery-limit.
     """
 
-    __slots__ = (
-        "attempt", "delivery_count", "exchange", "expires_ns", "message", "position", "properties", "publication",
-        "queue", "redelivered", "routing_key", "subscription", "tag",
-    )
+    __slots__ = ("delivery_count", "expires_ns", "message", "position", "publication", "redelivered")
 
-    def __init__(self, queue: Queue, publication: Publication) -> None:
+    def __init__(self, publication: Publication) -> None:
         self.callbacks = None
-        self.queue = queue
-        self.publication: Publication | None = publication
+        self.publication = publication
         self.message = publication.message
-        self.exchange = publication.exchange
-        self.routing_key = publication.routing_key
-        self.properties = publication.properties
-        self.attempt = publication.properties.attempt
         self.expires_ns = 0
         self.position = 0
         self.redelivered = False
         self.delivery_count = 0
-        self.subscription: Subscription | None = None
-        self.tag = 0
+
+    @property
+    def attempt(self) -> int:
+        """How many attempts were made before it came here, as the publisher wrote into its headers."""
+        return self.publication.properties.attempt
+
+    @property
+    def properties(self) -> Properties:
+        """The properties with which it came."""
+        return self.publication.properties
 
     def fresh_copy(self) -> Entry:
         """The same entry as a new signal, because the old one is still on its way or in a client's hands."""
-        copy: Entry = Entry.__new__(Entry)
-        for name in Entry.__slots__:
-            setattr(copy, name, getattr(self, name))
-        copy.callbacks = None
-        copy.subscription = None
+        copy = Entry(self.publication)
+        copy.position, copy.expires_ns = self.position, self.expires_ns
+        copy.redelivered, copy.delivery_count = self.redelivered, self.delivery_count
         if self.callbacks is not None:
             self.callbacks = ()
         return copy
 
 
-def with_death(entry: Entry, reason: str, now_ns: int) -> Properties:
-    """The properties of an entry after it died: x-death newest first, one element for each queue and reason."""
-    deaths = entry.properties.deaths
-    same = next((death for death in deaths if (death.queue, death.reason) == (entry.queue.name, reason)), None)
+def with_death(publication: Publication, queue: str, reason: str, now_ns: int) -> Properties:
+    """The properties of what died in a queue: x-death newest first, one element for each queue and reason."""
+    properties = publication.properties
+    deaths = properties.deaths
+    same = next((death for death in deaths if (death.queue, death.reason) == (queue, reason)), None)
     if same is None:
         newest = Death(
-            entry.queue.name, reason, 1, entry.exchange, entry.routing_key, now_ns,
-            entry.properties.expiration_ns if reason == "expired" else None,
+            queue, reason, 1, publication.exchange, publication.routing_key, now_ns,
+            properties.expiration_ns if reason == "expired" else None,
         )
     else:
         newest = replace(same, count=same.count + 1)
     # The message's own expiration is removed, so that it does not expire again where it goes.
     return replace(
-        entry.properties, expiration_ns=None, attempt=entry.attempt,
-        deaths=(newest, *(death for death in deaths if death is not same)),
-    )
+        properties, expiration_ns=None, deaths=(newest, *(death for death in deaths if death is not same)))
 
 
 def died_in_circles(properties: Properties, queue: str) -> bool:

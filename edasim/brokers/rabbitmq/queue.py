@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, cast
 
-from edasim.brokers.rabbitmq.entry import Entry, Publication
+from edasim.brokers.rabbitmq.entry import PLAIN, Entry, Publication
 from edasim.core.clock import Signal, Stage, Timer
 from edasim.core.conservation import Counts, queue_imbalance
 from edasim.core.journal import Place, Verb
@@ -44,6 +44,9 @@ class Queue:
         self.quorum = arguments["x-queue-type"] == "quorum"
         self.max_length = cast("int | None", arguments.get("x-max-length"))
         self.max_bytes = cast("int | None", arguments.get("x-max-length-bytes"))
+        self._refuses = arguments["x-overflow"] != "drop-head"
+        ttl = cast("int | None", arguments.get("x-message-ttl"))
+        self._ttl_ns = None if ttl is None else ttl * MILLISECOND
         self._ready_bytes = 0
         self._next_position = 0
         self._expiring = False
@@ -69,7 +72,7 @@ class Queue:
         for entry in self.uncommitted:
             yield entry.message
         for subscription in self.subscriptions:
-            for entry in subscription.unacked.values():
+            for entry in subscription.unacked:
                 yield entry.message
         if not self.parking:
             yield from (entry.message for entry in self.fresh)
@@ -107,12 +110,11 @@ class Queue:
 
         Of a quorum queue the entry is there, and the publication confirmed, once a majority has it.
         """
-        refuses = self.arguments["x-overflow"] != "drop-head"
-        if refuses and self._full_for(publication.message.size):
+        if self._refuses and self._full_for(publication.message.size):
             if self.arguments["x-overflow"] == "reject-publish-dlx":
-                self.broker.dead_letter(Entry(self, publication), "maxlen")
+                self.broker.dead_letter(self, Entry(publication), "maxlen")
             return False
-        entry = Entry(self, publication)
+        entry = Entry(publication)
         if self.quorum:
             publication.waiting += 1
             self.uncommitted[entry] = None
@@ -123,19 +125,22 @@ class Queue:
 
     def _commit(self, entry: Entry) -> None:
         del self.uncommitted[entry]
-        publication = entry.publication
-        assert publication is not None
         self._enqueue(entry)
-        self.broker.settled(publication)
+        self.broker.settled(entry.publication)
 
     def _enqueue(self, entry: Entry) -> None:
         self.routed(entry.message.id)
-        entry.publication = None
         entry.position = self._next_position
         self._next_position += 1
-        self._set_expiry(entry)
+        if self._ttl_ns is not None or entry.publication.properties is not PLAIN:
+            self._set_expiry(entry)
         if self.with_room and not self.fresh and not self.returned:
-            self._hand_over(entry)
+            subscription = self.with_room.popleft()
+            subscription.deliver(entry)
+            if len(subscription.unacked) < subscription.window:
+                self.with_room.append(subscription)
+            else:
+                subscription.waits_for_turn = False
             return
         if entry.expires_ns and entry.expires_ns <= self.clock.now_ns and not self.fresh and not self.returned:
             self._expire(entry)
@@ -148,14 +153,10 @@ class Queue:
             self._watch_head()
 
     def _set_expiry(self, entry: Entry) -> None:
-        queue_ttl = cast("int | None", self.arguments.get("x-message-ttl"))
-        message_ttl_ns = entry.properties.expiration_ns
-        if queue_ttl is None and message_ttl_ns is None:
-            return
-        limits = [ttl for ttl in (message_ttl_ns, None if queue_ttl is None else queue_ttl * MILLISECOND)
-                  if ttl is not None]
-        entry.expires_ns = self.clock.now_ns + min(limits) or 1
-        self._expiring = True
+        limits = [ttl for ttl in (entry.publication.properties.expiration_ns, self._ttl_ns) if ttl is not None]
+        if limits:
+            entry.expires_ns = self.clock.now_ns + min(limits) or 1
+            self._expiring = True
 
     def _full_for(self, size: int) -> bool:
         if self.max_length is not None and self.ready >= self.max_length and not self._would_go_on():
@@ -169,7 +170,7 @@ class Queue:
         while (self.max_length is not None and self.ready > self.max_length) or (
             self.max_bytes is not None and self._ready_bytes > self.max_bytes and self.ready
         ):
-            self.broker.dead_letter(self._pop(), "maxlen")
+            self.broker.dead_letter(self, self._pop(), "maxlen")
 
     # --- going out --------------------------------------------------------------------------------------------
 
@@ -184,9 +185,12 @@ class Queue:
 
     def _hand_over(self, entry: Entry) -> None:
         subscription = self.with_room.popleft()
-        subscription.waits_for_turn = False
         subscription.deliver(entry)
-        self.offer_room(subscription)
+        # With room left it queues up again, behind the others.
+        if len(subscription.unacked) < subscription.window:
+            self.with_room.append(subscription)
+        else:
+            subscription.waits_for_turn = False
 
     def offer_room(self, subscription: Subscription) -> None:
         """A consumer may have room: then it queues up for a turn."""
@@ -223,7 +227,7 @@ class Queue:
             entry.redelivered = True
             entry.delivery_count += counts
             if limit is not None and 0 <= limit < entry.delivery_count:
-                self.broker.dead_letter(entry, "delivery_limit")
+                self.broker.dead_letter(self, entry, "delivery_limit")
                 continue
             heappush(self.returned, (entry.position, entry))
             self._ready_bytes += entry.message.size
@@ -239,7 +243,7 @@ class Queue:
         return True
 
     def _expire(self, entry: Entry) -> None:
-        self.broker.dead_letter(entry, "expired")
+        self.broker.dead_letter(self, entry, "expired")
 
     def _watch_head(self) -> None:
         if self.ready == 0:

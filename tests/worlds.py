@@ -49,7 +49,7 @@ def takes(delay_ms: float | str) -> Law:
 class Bench:
     """A world and its clock; `now_ms` is the time, `facts` are the facts of one verb as texts."""
 
-    def __init__(self, hop_ms: float) -> None:
+    def __init__(self, hop_ms: float | str) -> None:
         self.world = World(seed=1)
         self.hop = takes(hop_ms)
 
@@ -73,7 +73,7 @@ class Bench:
 
     def times_ms(self, verb: str, place: str = "") -> list[float]:
         """When it happened."""
-        return [round(fact.time_s * 1000, 6) for fact in self._of(verb, place)]
+        return [round(float(fact.time_s) * 1000, 6) for fact in self._of(verb, place)]
 
     def numbers(self, verb: str, place: str = "") -> list[int]:
         """The numbers of facts that are not about messages: offsets, generations."""
@@ -183,7 +183,7 @@ class RabbitReader:
 class KafkaBench(Bench):
     """A Kafka cluster with one topic, `orders`; `answers` are what producers heard, as (name, ok)."""
 
-    def __init__(self, partitions: int = 1, replicas: int = 1, hop_ms: float = 0, *, nodes: int = 1,
+    def __init__(self, partitions: int = 1, replicas: int = 1, hop_ms: float | str = 0, *, nodes: int = 1,
                  version: str = "4.3") -> None:
         super().__init__(hop_ms)
         self.version = version
@@ -239,7 +239,7 @@ class KafkaWriter:
         for name in names:
             number = len(bench.world.messages) + 1
             message = bench.world.messages.place(name, number, key, size, bench.world.clock.now_ns)
-            self.producer.send(message, bench.topic, self._heard)
+            self.producer.send(message, bench.topic, self._heard, message)
 
     def _heard(self, message: Any, ok: bool) -> None:
         self.bench.answers.append((message.event, ok))
@@ -290,7 +290,7 @@ class KafkaReader:
         self.group, self.bench = group, bench
         self.name = f"{group.name}-{bench._members}"
         self.member = Member(bench.world, group.group, self.name, bench.links(self.name), group.options)
-        self.member.on_records = self._on_records
+        self.member.on_record = self._on_poll
         self.work_ms = 0.0
         self.records: list[Record] = []
         self.seen_ms: list[float] = []
@@ -305,27 +305,30 @@ class KafkaReader:
         """The numbers of the partitions that it has now."""
         return sorted(partition.number for partition in self.member.positions)
 
-    def _on_records(self) -> None:
-        self.polls.append(len(self.member.polled))
-        self._next()
+    def _on_poll(self, first: Record) -> None:
+        self.polls.append(1 + len(self.member.polled))
+        self._work_on(first)
 
-    def _next(self) -> None:
-        member, clock = self.member, self.bench.world.clock
+    def _work_on(self, record: Record) -> None:
+        clock = self.bench.world.clock
+        if self.work_ms:
+            clock.at(clock.now_ns + round(self.work_ms * MS), lambda: self._done_with(record))
+        else:
+            self._done_with(record)
+
+    def _done_with(self, record: Record) -> None:
+        member = self.member
+        if not member.alive:
+            return
+        self._handle(record)
         while member.polled and not self.work_ms:
             self._handle(member.polled.popleft())
         if member.polled:
-            record = member.polled.popleft()
-            clock.at(clock.now_ns + round(self.work_ms * MS), lambda: self._handled_late(record))
+            self._work_on(member.polled.popleft())
         else:
             member.poll()
 
-    def _handled_late(self, record: Record) -> None:
-        if self.member.alive:
-            self._handle(record)
-            self._next()
-
     def _handle(self, record: Record) -> None:
-        self.group.group.note_delivery(record)
         self.records.append(record)
         self.seen_ms.append(self.bench.now_ms)
         self.group.seen.append(record.message.event)
@@ -371,7 +374,8 @@ def one_order(work: str = "1s", **parts: Any) -> Scenario:
 
 def times_s(run: Run, verb: str, name: str = "") -> list[float]:
     """When it happened, at places whose name begins so, in seconds."""
-    return [round(fact.time_s, 6) for fact in run.journal if fact.verb == verb and fact.place.name.startswith(name)]
+    return [round(float(fact.time_s), 6) for fact in run.journal
+            if fact.verb == verb and fact.place.name.startswith(name)]
 
 
 def orders_of(run: Run, verb: str, name: str = "") -> list[int]:

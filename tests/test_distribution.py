@@ -172,7 +172,7 @@ def test_only_a_constant_is_one() -> None:
         ("gamma mean 3ms cv nan", 'in "gamma mean 3ms cv nan", cv nan is not possible: cv is a number from 0.01 to 20'),
         ("1:30", '"1:30" is not a duration: write it as 30ms, 1.5s or 2min'),
         (True, "true is not a duration: write it as 30ms, 1.5s or 2min"),
-        ([], "a list of 0 durations is not possible: give 1 to 100000"),
+        ([], "a list of 0 durations is not possible: give 1 to 10000"),
     ],
 )  # fmt: skip
 def test_what_is_no_distribution_is_refused_with_the_cure(value: object, sentence: str) -> None:

@@ -21,7 +21,7 @@ from edasim.core.shapes import Constant, Distribution, Exponential, Gamma, Logno
 
 __all__ = ["Distribution", "parse_distribution"]
 
-MOST_MEASURED = 100_000
+MOST_MEASURED = 10_000
 LONGEST_TEXT = 20 * MOST_MEASURED
 _BETWEEN_PARTS = re.compile(r", ?(?=[0-9.]+% )")
 _PART = re.compile(r"(\S+) (.+)")

@@ -93,6 +93,8 @@ def rate_per_s(value: object) -> float:
 def share(value: object) -> float:
     """A part of the whole, from 0 to 1, of `2%` or `0.5%`."""
     match = _SHARE.fullmatch(value) if isinstance(value, str) else None
+    if isinstance(value, float) and 0 < value <= 1:
+        raise QuantityError(f"{shown(value)} has no unit: write {show_share(value)} for this part of the whole")
     if match is None:
         raise QuantityError(_refusal(value, "a share", "2% or 0.5%, from 0% to 100%", "%"))
     part = float(Decimal(match[1]) / 100)

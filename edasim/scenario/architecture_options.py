@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from pydantic import PlainSerializer, PlainValidator, model_validator
+from pydantic import PlainValidator, model_validator
 
-from edasim.core.quantity import count, positive_duration_ns, show_duration
+from edasim.core.quantity import count
 from edasim.scenario.fields import (
     Boolean,
     FrozenMapping,
     Named,
     Part,
+    PositiveDurationOrNone,
     Settings,
     choice,
     optional_whole,
-    or_word,
     show_or_word,
     whole,
 )
 
 ARCHITECTURES: Final = ("monolith", "rpc", "kafka", "rabbitmq")
-OptionalTimeout = Annotated[
-    int | None, PlainValidator(or_word("none", positive_duration_ns)), show_or_word("none", show_duration)
-]
 
 
 def _prefetch(value: object) -> int | None:
@@ -45,12 +42,16 @@ class RpcOptions(Part):
 
     calls: Annotated[str, choice("sequential", "parallel")] = "sequential"
     open_requests: Annotated[int, whole(1, 1_000_000)] = 200
-    timeout: OptionalTimeout = None
+    timeout: PositiveDurationOrNone = None
     cancels: Boolean = False
 
 
 class KafkaOptions(Part):
-    """Kafka by its real option names in four sections; `commit` says when offsets are committed, `key` whether keys are sent."""
+    """Kafka by its real option names in four sections.
+
+    `commit` says when offsets are committed: by a timer, after each record, after each poll, or before the work;
+    `key` says whether keys are sent.
+    """
 
     version: Annotated[str, choice("3.9", "4.0", "4.3")] = "4.3"
     topic: Settings = FrozenMapping()
@@ -71,9 +72,7 @@ class RabbitOptions(Part):
     exchange: Annotated[str, choice("topic", "direct", "fanout", "headers")] = "topic"
     queue: Settings = FrozenMapping()
     queues: Named[Settings] = FrozenMapping()
-    prefetch: Annotated[
-        int | None, PlainValidator(_prefetch), PlainSerializer(lambda prefetch: "unlimited" if prefetch is None else prefetch)
-    ] = 20
+    prefetch: Annotated[int | None, PlainValidator(_prefetch), show_or_word("unlimited", int)] = 20
     confirms: Boolean = True
     persistent: Boolean = True
     auto_ack: Boolean = False

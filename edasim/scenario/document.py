@@ -1,7 +1,7 @@
 """A YAML file as plain data with line numbers, read strictly from the parser's events.
 
-YAML 1.2 core scalars, except that numbers with a leading zero stay texts; no tags, anchors or aliases; no key twice;
-1 MB and 50 levels at most. The limits are checked before anything that could be slow.
+YAML 1.2 core scalars, except that numbers with a leading zero stay texts; no tags, anchors or aliases; no key
+twice; 1 MB, 50 levels and 20,000 values at most. The limits are checked before anything that could be slow.
 """
 
 from __future__ import annotations
@@ -12,17 +12,32 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
 
 import yaml
+from yaml.parser import Parser
+from yaml.reader import Reader, ReaderError
+from yaml.scanner import Scanner
 
 from edasim.core.quantity import shown
 from edasim.scenario.errors import Path, Problem, ScenarioError, show_path
 
 MOST_BYTES: Final = 1_000_000
 MOST_LEVELS: Final = 50
+MOST_VALUES: Final = 20_000
+_MOST_DIGITS: Final = 300
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
-_FLOAT = re.compile(r"[-+]?(0|[1-9][0-9]*)?(\.[0-9]+|(?<=[0-9])\.|(?<=[0-9]))([eE][-+]?[0-9]+)?")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _INFINITE = re.compile(r"[-+]?\.(inf|Inf|INF)")
-_MOST_DIGITS = 300
-_Parser = getattr(yaml, "CParser", None)
+
+
+class _PythonParser(Reader, Scanner, Parser):
+    """PyYAML's own parser, for where libyaml is not built in; it makes events and nothing else."""
+
+    def __init__(self, text: str) -> None:
+        Reader.__init__(self, text)
+        Scanner.__init__(self)
+        Parser.__init__(self)
+
+
+_Parser: Final[type] = yaml._yaml.CParser if yaml.__with_libyaml__ else _PythonParser
 
 
 @dataclass
@@ -33,7 +48,7 @@ class Document:
     lines: dict[Path, int] = field(default_factory=dict)
 
     def line(self, path: Path) -> int:
-        """The line of a path, or of the nearest part above it that the file has; 0 for the whole."""
+        """The line of a path, or of the nearest part above it that the file has; 0 where there is no file."""
         while path and path not in self.lines:
             path = path[:-1]
         return self.lines.get(path, 0)
@@ -43,10 +58,8 @@ def scalar(text: str) -> Any:
     """What an unquoted YAML 1.2 scalar is: null, a boolean, a number, or the text itself."""
     if text in ("", "~", "null", "Null", "NULL"):
         return None
-    if text in ("true", "True", "TRUE"):
-        return True
-    if text in ("false", "False", "FALSE"):
-        return False
+    if text in ("true", "True", "TRUE", "false", "False", "FALSE"):
+        return text[0] in "tT"
     if len(text) <= _MOST_DIGITS and _INTEGER.fullmatch(text):
         return int(text)
     if len(text) <= _MOST_DIGITS and _FLOAT.fullmatch(text):
@@ -57,9 +70,9 @@ def scalar(text: str) -> Any:
 
 
 def decode(content: bytes, file: str) -> str:
-    """The text of a file's bytes, which must be UTF-8 and at most 1 MB."""
+    """The text of a file's bytes, which must be UTF-8 and at most 1 MB; raises `ScenarioError`."""
     if len(content) > MOST_BYTES:
-        raise ScenarioError([Problem("the file is over 1 MB: a scenario has at most 1000000 bytes", file=file)])
+        raise ScenarioError([Problem(f"this is over 1 MB: at most {MOST_BYTES} bytes are allowed", file=file)])
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -69,70 +82,70 @@ def decode(content: bytes, file: str) -> str:
 
 
 def read_document(text: str, file: str = "") -> Document:
-    """The document of a text; raises `ScenarioError` with the problems of its form."""
-    return _Reader(text, file).read()
+    """The document of a text; raises `ScenarioError` with all problems of its form."""
+    return _Builder(text, file).read()
 
 
-class _Reader:
-    """Builds the data while the events come, so that a file that is too deep or not YAML is left at once."""
+class _Builder:
+    """Builds the data while the events come, so that a file that is too deep or no YAML is left at once."""
 
     def __init__(self, text: str, file: str) -> None:
-        self.file = file
-        self.problems: list[Problem] = []
-        self.document = Document(None)
-        self.events = self._events(text)
+        self._file = file
+        self._problems: list[Problem] = []
+        self._document = Document(None)
+        self._values = 0
+        self._events = self._parsed(text)
 
     def read(self) -> Document:
-        event = self._skip_to_content()
+        event = self._next_content()
         if event is not None:
-            self.document.data = self._node(event, ())
-            self._expect_end()
-        if self.problems:
-            raise ScenarioError(self.problems)
-        return self.document
+            self._document.data = self._node(event, ())
+            if (second := self._next_content()) is not None:
+                self._note("a second document begins: one file is one scenario", (), second)
+        if self._problems:
+            raise ScenarioError(self._problems)
+        return self._document
 
-    def _events(self, text: str) -> Iterator[yaml.Event]:
+    def _parsed(self, text: str) -> Iterator[yaml.Event]:
         try:
-            parser = _Parser(text) if _Parser is not None else yaml.Loader(text)
+            parser = _Parser(text)
             while parser.check_event():
                 yield parser.get_event()
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
-            what = " ".join(part for part in (error.context, error.problem) if part)
+            what = ", ".join(part for part in (error.context, error.problem) if part)
             self._stop(f"this is not YAML: {what}", (), mark.line + 1 if mark else 0)
-        except yaml.reader.ReaderError as error:
+        except ReaderError as error:
+            found = chr(error.character) if isinstance(error.character, int) else str(error.character)
             line = text.count("\n", 0, error.position) + 1
-            self._stop(f"character {shown(chr(error.character))} is not allowed: {error.reason}", (), line)
+            self._stop(f"the character {shown(found)} is not allowed: write it as an escape in quotes", (), line)
 
-    def _skip_to_content(self) -> yaml.Event | None:
-        for event in self.events:
+    def _next_content(self) -> yaml.Event | None:
+        """The next value, behind the marks of streams and documents."""
+        for event in self._events:
             if isinstance(event, (yaml.ScalarEvent, yaml.CollectionStartEvent, yaml.AliasEvent)):
                 return event
         return None
 
-    def _expect_end(self) -> None:
-        event = self._skip_to_content()
-        if event is not None:
-            self._note("a second document begins: a file is one scenario", (), event)
-
     def _node(self, event: yaml.Event, path: Path) -> Any:
-        self.document.lines.setdefault(path, event.start_mark.line + 1)
+        line = _line(event)
+        self._document.lines.setdefault(path, line)
+        self._values += 1
+        if self._values > MOST_VALUES:
+            self._stop(f"this is too much: at most {MOST_VALUES} values are allowed", path[:2], line)
         if isinstance(event, yaml.AliasEvent):
-            self._note(f"*{event.anchor} is an alias: write the value out, aliases are not allowed", path, event)
+            self._note(f"*{event.anchor} is an alias: write the value out", path, event)
             return None
-        if event.anchor is not None:
-            self._note(f"&{event.anchor} is an anchor: write the value out, anchors are not allowed", path, event)
-        if event.tag is not None:
-            self._note(f"{shown(event.tag)} is a tag: write plain values, tags are not allowed", path, event)
+        self._check_marks(event, path)
         if isinstance(event, yaml.ScalarEvent):
-            return scalar(event.value) if event.style is None or event.style == "" else event.value
+            return event.value if event.style else scalar(event.value)
         if len(path) >= MOST_LEVELS:
-            self._stop(f"this is nested too deeply: at most {MOST_LEVELS} levels are allowed", path[:3], event.start_mark.line + 1)
+            self._stop(f"this is nested too deeply: at most {MOST_LEVELS} levels are allowed", path[:2], line)
         return self._mapping(path) if isinstance(event, yaml.MappingStartEvent) else self._sequence(path)
 
     def _sequence(self, path: Path) -> list[Any]:
         items: list[Any] = []
-        for event in self.events:
+        for event in self._events:
             if isinstance(event, yaml.SequenceEndEvent):
                 break
             items.append(self._node(event, (*path, len(items))))
@@ -140,30 +153,37 @@ class _Reader:
 
     def _mapping(self, path: Path) -> dict[str, Any]:
         entries: dict[str, Any] = {}
-        for event in self.events:
+        for event in self._events:
             if isinstance(event, yaml.MappingEndEvent):
                 break
             key = self._key(event, path)
-            line = event.start_mark.line + 1
+            inside = (*path, key)
             if key in entries:
-                first = self.document.lines[(*path, key)]
-                self._note(f"the key {shown(key)} is here twice, first in line {first}: keep one of them", path, event)
-                self._node(next(self.events), (*path, key))
-                continue
-            self.document.lines[(*path, key)] = line
-            entries[key] = self._node(next(self.events), (*path, key))
+                first = self._document.lines[inside]
+                self._note(f"this key is here twice, first in line {first}: keep one of them", inside, event)
+            self._document.lines.setdefault(inside, _line(event))
+            entries[key] = self._node(next(self._events), inside)
         return entries
 
     def _key(self, event: yaml.Event, path: Path) -> str:
         if not isinstance(event, yaml.ScalarEvent):
-            self._stop("a key is not text: write it as name: value", path, event.start_mark.line + 1)
-        if event.anchor is not None or event.tag is not None:
-            self._note(f"the key {shown(event.value)} has a tag or an anchor: neither is allowed", path, event)
+            self._stop("a key is not a text: write keys as name: value", path, _line(event))
+        self._check_marks(event, path)
         return str(event.value)
 
+    def _check_marks(self, event: Any, path: Path) -> None:
+        if event.anchor is not None:
+            self._note(f"&{event.anchor} is an anchor: write values out", path, event)
+        if event.tag is not None:
+            self._note(f"{shown(event.tag)} is a tag: write plain values", path, event)
+
     def _note(self, message: str, path: Path, event: yaml.Event) -> None:
-        self.problems.append(Problem(message, show_path(path), event.start_mark.line + 1, self.file))
+        self._problems.append(Problem(message, show_path(path), _line(event), self._file))
 
     def _stop(self, message: str, path: Path, line: int) -> NoReturn:
-        self.problems.append(Problem(message, show_path(path), line, self.file))
-        raise ScenarioError(self.problems) from None
+        self._problems.append(Problem(message, show_path(path), line, self._file))
+        raise ScenarioError(self._problems) from None
+
+
+def _line(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark is not None else 0

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 MOST_SHOWN = 20
 Path = tuple[str | int, ...]
+Finding = tuple[Path, str]
+"""A place in a scenario and one sentence about it."""
 
 
 def show_path(path: Path) -> str:

@@ -29,8 +29,6 @@ _ADDITIONS: Final = {
     "rolling": {"deploy": True},
     "workers": {"crash": False, "stop": False},
 }
-
-
 _EXAMPLES: Final = {"by": "by: 4x", "share": "share: 5%", "rolling": "rolling: 5s"}
 
 
@@ -39,7 +37,8 @@ def target_name(value: object) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or not (_PART.fullmatch(value) or _LINK.fullmatch(value)):
-        raise QuantityError(f"{shown(value)} is neither a part nor a link: write it as payment, broker or payment <-> broker")
+        examples = "payment, broker or payment <-> broker"
+        raise QuantityError(f"{shown(value)} is neither a part nor a link: write it as {examples}")
     return value
 
 
@@ -47,11 +46,11 @@ Target = Annotated[str | None, PlainValidator(target_name)]
 
 
 class Fault(Part):
-    """One fault. Exactly one of the kinds names its target; `at` dates it, or `every` makes it come again and again.
+    """One fault. Exactly one of the kinds names its target; `at` dates it, or `every` makes it come repeatedly.
 
-    `for_` is how long it holds (None: to the end); for crash and stop, how long until the part is back. `by` is how many
-    times slower, `share` the part of the messages or attempts that it meets, `rolling` the time from one worker's restart
-    to the next, `workers` how many of them go.
+    `for_` is how long it holds (None: to the end); for crash and stop, how long until the part is back. `every` is
+    the time from one end to the next start. `by` is how many times slower, `share` the part of the messages or
+    attempts that it meets, `rolling` the time from one worker's restart to the next, `workers` how many of them go.
     """
 
     unavailable: Target = None
@@ -95,6 +94,8 @@ class Fault(Part):
             raise QuantityError(f"{found}: name exactly one of {', '.join(KINDS)}")
         if (self.at is None) == (self.every is None):
             raise QuantityError("when it happens is not clear: write either at: 23s, or every: exponential 60s")
+        if self.every is not None and self.every.mean_s == 0:
+            raise QuantityError("every 0s leaves no time between: write a longer one, such as every: 60s")
         if self.every is not None and self.for_ is None and self.kind != "deploy":
             raise QuantityError("it comes again and again but never ends: write for: 10s beside every")
         if self.kind == "deploy" and self.for_ is not None:

@@ -1,12 +1,12 @@
 """The kinds of values that a scenario's parts are made of, and the base of all parts.
 
-Each kind reads what a file may hold, refuses with one sentence, and is written back as text that reads the same.
+Each kind reads what a file may hold, refuses with one sentence, and is written back as a text that reads the same.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -39,6 +39,7 @@ from edasim.core.quantity import (
 )
 
 Value = TypeVar("Value")
+MOST_OPTIONS = 200
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -48,7 +49,7 @@ def yaml_name(field: str) -> str:
 
 
 class Part(BaseModel):
-    """A part of a scenario: frozen, and without keys that nobody knows. A file may leave it empty where all has defaults."""
+    """A part of a scenario: frozen, and without keys that nobody knows. Left empty in a file, it has its defaults."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=yaml_name, arbitrary_types_allowed=True)
 
@@ -62,9 +63,10 @@ class FrozenMapping(dict[str, Value]):
     """Named parts, in the order of the file, that cannot be changed."""
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
-        raise TypeError("a scenario does not change: use scenario.change(...), which makes a changed copy")
+        raise TypeError("a scenario does not change: scenario.change(...) makes a changed copy")
 
-    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse  # type: ignore[assignment]
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
 
     def __reduce__(self) -> tuple[type[FrozenMapping[Value]], tuple[dict[str, Value]]]:
         return FrozenMapping, (dict(self),)
@@ -73,29 +75,17 @@ class FrozenMapping(dict[str, Value]):
         return hash(tuple(self))
 
 
-def suggestion(word: str, known: Mapping[str, object] | list[str]) -> str:
-    """The nearest known word as a question, or all of them when none is near."""
-    near = get_close_matches(word[:64], list(known), n=1)
-    return f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """The nearest known word as a question, or the known ones where none is near."""
+    words = list(known)
+    near = get_close_matches(word[:64], words, n=1)
+    if near:
+        return f"did you mean {near[0]}?"
+    more = f" and {len(words) - 20} more" if len(words) > 20 else ""
+    return f"choose from {', '.join(words[:20])}{more}" if words else "none is known here"
 
 
-def optional(read: Callable[[object], Value]) -> Callable[[object], Value | None]:
-    """A value that may be left out, also as an explicit null."""
-    return lambda value: None if value is None else read(value)
-
-
-def choice(*allowed: str) -> PlainValidator:
-    """One of a few words."""
-
-    def read(value: object) -> str:
-        if isinstance(value, str) and value in allowed:
-            return value
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            quoted = ", ".join(f'"{word}"' for word in allowed)
-            raise QuantityError(f"{shown(value)} is a number here: write one of {quoted}, with the quotes")
-        raise QuantityError(f"{shown(value)} is not possible: allowed are {', '.join(allowed)}")
-
-    return PlainValidator(read)
+# ---- readers: any value to a number, a word or a sentence ----
 
 
 def name(value: object) -> str:
@@ -105,26 +95,37 @@ def name(value: object) -> str:
     return value
 
 
-def text(longest: int, lines: bool = False) -> PlainValidator:
-    """Text for people, without control characters that could move a terminal's cursor."""
-
-    def read(value: object) -> str:
-        if not isinstance(value, str):
-            raise QuantityError(f"{shown(value)} is not text: write it in quotes")
-        if len(value) > longest:
-            raise QuantityError(f"{shown(value)} is too long: at most {longest} characters are allowed")
-        if not all(letter.isprintable() or lines and letter == "\n" for letter in value):
-            raise QuantityError(f"{shown(value)} holds a control character: only printable ones are allowed")
-        return value.strip()
-
-    return PlainValidator(read)
+def one_or_many(value: object) -> tuple[str, ...]:
+    """A name, or a list of different names."""
+    names = [name(each) for each in value] if isinstance(value, (list, tuple)) else [name(value)]
+    if not names:
+        raise QuantityError("the list is empty: write at least one name")
+    if len(set(names)) < len(names):
+        raise QuantityError("a name is listed twice: list each once")
+    return tuple(names)
 
 
 def yes_or_no(value: object) -> bool:
-    """A boolean; YAML 1.2 writes it true or false."""
+    """A boolean, which YAML 1.2 writes true or false."""
     if not isinstance(value, bool):
         raise QuantityError(f"{shown(value)} is neither true nor false: write one of these two")
     return value
+
+
+def settings(value: object) -> FrozenMapping[Any]:
+    """Options by their real names as the file gives them; the tables of the brokers judge them."""
+    if value is None:
+        return FrozenMapping()
+    if not isinstance(value, dict):
+        raise QuantityError(f"{shown(value)} is not a mapping: write options as name: value")
+    if len(value) > MOST_OPTIONS:
+        raise QuantityError(f"{len(value)} options are too many: at most {MOST_OPTIONS} are allowed")
+    return FrozenMapping(value)
+
+
+def optional(read: Callable[[object], Value]) -> Callable[[object], Value | None]:
+    """A value that may be left out, also as an explicit null."""
+    return lambda value: None if value is None else read(value)
 
 
 def or_word(word: str, read: Callable[[object], Value]) -> Callable[[object], Value | None]:
@@ -141,9 +142,36 @@ def or_word(word: str, read: Callable[[object], Value]) -> Callable[[object], Va
     return read_or_none
 
 
-def show_or_word(word: str, show: Callable[[Any], Any]) -> PlainSerializer:
-    """The way back of `or_word`."""
-    return PlainSerializer(lambda value: word if value is None else show(value))
+# ---- validators made for a field ----
+
+
+def choice(*allowed: str) -> PlainValidator:
+    """One of a few words."""
+
+    def read(value: object) -> str:
+        if isinstance(value, str) and value in allowed:
+            return value
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            quoted = ", ".join(f'"{word}"' for word in allowed)
+            raise QuantityError(f"{shown(value)} is a number here: write one of {quoted}, with the quotes")
+        raise QuantityError(f"{shown(value)} is not possible: allowed are {', '.join(allowed)}")
+
+    return PlainValidator(read)
+
+
+def text(longest: int, lines: bool = False) -> PlainValidator:
+    """Text for people, without control characters that could move a terminal's cursor."""
+
+    def read(value: object) -> str:
+        if not isinstance(value, str):
+            raise QuantityError(f"{shown(value)} is not a text: write it in quotes")
+        if len(value) > longest:
+            raise QuantityError(f"{shown(value)} is too long: at most {longest} characters are allowed")
+        if not all(letter.isprintable() or (lines and letter == "\n") for letter in value):
+            raise QuantityError(f"{shown(value)} holds a control character: only printable ones are allowed")
+        return value.strip()
+
+    return PlainValidator(read)
 
 
 def whole(low: int, high: int) -> PlainValidator:
@@ -156,35 +184,29 @@ def optional_whole(low: int, high: int) -> PlainValidator:
     return PlainValidator(optional(lambda value: count(value, low, high)))
 
 
-def one_or_many(value: object) -> tuple[str, ...]:
-    """A name, or a list of different names."""
-    names = [name(each) for each in value] if isinstance(value, (list, tuple)) else [name(value)]
-    if not names or len(set(names)) < len(names):
-        raise QuantityError("a list of at least one name, each once, is needed" if names else "the list is empty: write a name")
-    return tuple(names)
+def show_or_word(word: str, show: Callable[[Any], Any]) -> PlainSerializer:
+    """The way back of `or_word`."""
+    return PlainSerializer(lambda value: word if value is None else show(value))
 
 
 def _show_optional(show: Callable[[Any], Any]) -> PlainSerializer:
     return PlainSerializer(lambda value: None if value is None else show(value))
 
 
-def settings(value: object) -> FrozenMapping[Any]:
-    """Options by their real names, as the file gives them; the tables of the brokers judge them."""
-    if value is None:
-        return FrozenMapping()
-    if not isinstance(value, dict):
-        raise QuantityError(f"{shown(value)} is not a mapping: write options as name: value")
-    return FrozenMapping(value)
+def _show_names(names: tuple[str, ...]) -> str | list[str]:
+    return names[0] if len(names) == 1 else list(names)
 
 
 Name = Annotated[str, PlainValidator(name)]
-Names = Annotated[tuple[str, ...], PlainValidator(one_or_many), PlainSerializer(lambda names: names[0] if len(names) == 1 else list(names))]
+Names = Annotated[tuple[str, ...], PlainValidator(one_or_many), PlainSerializer(_show_names)]
 Boolean = Annotated[bool, PlainValidator(yes_or_no)]
 Duration = Annotated[int, PlainValidator(duration_ns), PlainSerializer(show_duration)]
-PositiveDuration = Annotated[int, PlainValidator(positive_duration_ns), PlainSerializer(show_duration)]
 OptionalDuration = Annotated[int | None, PlainValidator(optional(duration_ns)), _show_optional(show_duration)]
 OptionalPositiveDuration = Annotated[
     int | None, PlainValidator(optional(positive_duration_ns)), _show_optional(show_duration)
+]
+PositiveDurationOrNone = Annotated[
+    int | None, PlainValidator(or_word("none", positive_duration_ns)), show_or_word("none", show_duration)
 ]
 Share = Annotated[float, PlainValidator(share), PlainSerializer(show_share)]
 OptionalShare = Annotated[float | None, PlainValidator(optional(share)), _show_optional(show_share)]
@@ -195,6 +217,7 @@ OptionalRandom = Annotated[Distribution | None, PlainValidator(optional(parse_di
 Placing = Annotated[Arrivals, PlainValidator(parse_arrivals), PlainSerializer(str)]
 KeySpread = Annotated[Keys, PlainValidator(parse_keys), PlainSerializer(str)]
 Settings = Annotated[FrozenMapping[Any], PlainValidator(settings), PlainSerializer(dict)]
+
 _none_is_empty = BeforeValidator(lambda value: {} if value is None else value)
 Named = Annotated[dict[Name, Value], _none_is_empty, AfterValidator(FrozenMapping)]
 ByPath = Annotated[dict[str, Value], _none_is_empty, AfterValidator(FrozenMapping)]

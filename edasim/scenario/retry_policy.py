@@ -19,7 +19,7 @@ from edasim.core.quantity import (
     show_factor,
     shown,
 )
-from edasim.scenario.fields import Part, choice, or_word, show_or_word, whole
+from edasim.scenario.fields import Part, PositiveDurationOrNone, choice, or_word, show_or_word, whole
 
 FORMS: Final = "none, fixed 100ms, or exponential 100ms x2 max 5s"
 _FIXED = re.compile(r"fixed (\S+)")
@@ -28,7 +28,7 @@ _EXPONENTIAL = re.compile(r"exponential (\S+) x([0-9.]{1,20})(?: max (\S+))?")
 
 @dataclass(frozen=True)
 class Backoff:
-    """The wait before each retry, before jitter: `first_ns` times `growth` for each retry before it, at most `most_ns`."""
+    """The wait before each retry: `first_ns`, times `growth` for each retry before it, at most `most_ns`."""
 
     first_ns: int = 0
     growth: float = 1.0
@@ -50,11 +50,9 @@ class Backoff:
         most_ns = LONGEST_NS if self.most_ns is None else self.most_ns
         if self.growth == 1.0 or self.first_ns == 0:
             return min(self.first_ns, most_ns)
-        # Past ten thousand doublings the limit has long been reached, and the power would not fit into a float.
-        exponent = min(retry_number - 1, 10_000)
         try:
-            return min(round(self.first_ns * self.growth**exponent), most_ns)
-        except OverflowError:
+            return min(round(self.first_ns * self.growth ** (retry_number - 1)), most_ns)
+        except OverflowError:  # no float holds it, so it is past the limit
             return most_ns
 
     def __str__(self) -> str:
@@ -77,7 +75,9 @@ def parse_backoff(value: object) -> Backoff:
 
 Wait = Annotated[Backoff, PlainValidator(parse_backoff), PlainSerializer(str)]
 Attempts = Annotated[
-    int | None, PlainValidator(or_word("unlimited", lambda value: count(value, 1, 1_000_000))), show_or_word("unlimited", int)
+    int | None,
+    PlainValidator(or_word("unlimited", lambda value: count(value, 1, 1_000_000))),
+    show_or_word("unlimited", int),
 ]
 
 
@@ -91,10 +91,8 @@ class Retry(Part):
 
 
 class Client(Part):
-    """Who places an order and waits for the answer. `timeout` (nanoseconds, None for ever) spans placed to answer."""
+    """Who places an order and waits for the answer, at most `timeout` nanoseconds from placed on (None: for ever)."""
 
-    timeout: Annotated[
-        int | None, PlainValidator(or_word("none", positive_duration_ns)), show_or_word("none", show_duration)
-    ] = 5 * SECOND_NS
+    timeout: PositiveDurationOrNone = 5 * SECOND_NS
     retries: Annotated[int, whole(0, 1000)] = 0
     backoff: Wait = Backoff()

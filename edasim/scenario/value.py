@@ -1,6 +1,7 @@
 """The scenario: an immutable value that says what exists, what happens to it, and for how long.
 
-Durations are whole nanoseconds, rates orders per second, shares 0 to 1. Files write all of these as texts; see `reading`.
+Durations are whole nanoseconds, rates orders per second, shares 0 to 1. Files write all of these as texts;
+see `reading`.
 """
 
 from __future__ import annotations
@@ -9,11 +10,10 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import Field, PlainSerializer, PlainValidator, model_serializer, model_validator
+from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, model_serializer, model_validator
 
 from edasim.core.keys import Keys
-from edasim.core.quantity import SECOND_NS, QuantityError, show_share, shown
-from edasim.core.quantity import share as read_share
+from edasim.core.quantity import SECOND_NS, QuantityError, share, show_share, shown
 from edasim.scenario.architecture_options import Architectures
 from edasim.scenario.fault import Fault
 from edasim.scenario.fields import (
@@ -43,7 +43,9 @@ _RANGE = re.compile(r"(\S.*?) ?\.\. ?(\S.*)")
 
 
 class Producer(Part):
-    """Who places orders: each is a message of the event type `publishes`, of `size` bytes, with a key such as `customer-17`."""
+    """Who places orders: each is a message of the event type `publishes`, of `size` bytes, with a key such as
+    `customer-17`.
+    """
 
     publishes: Name = Field(description="the event that it publishes, such as OrderPlaced")
     arrivals: Placing = Field(description="when orders are placed, such as poisson 40/s")
@@ -64,10 +66,10 @@ def read_publications(value: object) -> tuple[Publication, ...]:
     if value is None:
         return ()
     if isinstance(value, dict):
-        parts = [Publication(event=name(event), share=read_share(part)) for event, part in value.items()]
+        parts = [Publication(event=name(event), share=share(part)) for event, part in value.items()]
         if sum(part.share for part in parts) > 1 + 1e-9:
             total = show_share(round(sum(part.share for part in parts), 9))
-            raise QuantityError(f"the shares add to {total}: one event or none is published, so at most 100% is allowed")
+            raise QuantityError(f"the shares add to {total}: at most one event is published, so 100% is the most")
         return tuple(parts)
     events = [name(event) for event in value] if isinstance(value, (list, tuple)) else [name(value)]
     if len(set(events)) < len(events):
@@ -88,10 +90,10 @@ Publications = Annotated[
 
 
 class Service(Part):
-    """A business capability: which event types it handles, with how many workers, how long an attempt takes, what goes wrong.
+    """A business capability: which events it handles, with how many workers, how long it takes, what goes wrong.
 
-    `fails` is each attempt's chance to fail, `poison` a message's chance that all its attempts fail; `joins` is when it
-    starts to exist (nanoseconds).
+    `fails` is each attempt's chance to fail, `poison` a message's chance that all its attempts fail; `joins` is
+    when it starts to exist (nanoseconds).
     """
 
     handles: Names = Field(description="the event (or a list of events) that it handles, such as OrderPlaced")
@@ -108,7 +110,7 @@ class Service(Part):
 
     @property
     def publishes_one_of(self) -> bool:
-        """Whether at most one of its events is published for a message, by their shares, rather than each of them."""
+        """Whether at most one of its events is published for a message, by their shares, and not each of them."""
         return any(publication.share < 1.0 for publication in self.publishes)
 
 
@@ -132,11 +134,15 @@ class Knob(Part):
 
 
 class Change(Part):
-    """A value that changes within the run: from `at_ns` (nanoseconds; a file writes `at`) on, `path` is `value`."""
+    """A value that changes within the run: from `at_ns` on (nanoseconds; a file writes `at`), `path` is `value`."""
 
     at_ns: Duration = Field(alias="at", description="when it changes, such as 30s")
     path: Annotated[str, text(1000)] = Field(description="what changes, such as services.payment.fails")
     value: Any = Field(description="what it is from then on, such as 10%")
+
+
+def _in_time(changes: tuple[Change, ...]) -> tuple[Change, ...]:
+    return tuple(sorted(changes, key=lambda change: change.at_ns))
 
 
 class Scenario(Part):
@@ -156,7 +162,7 @@ class Scenario(Part):
     wire: Wire = Wire()
     architectures: Architectures = Field(default_factory=lambda: Architectures.model_validate(None))
     knobs: ByPath[Knob] = FrozenMapping()
-    changes: tuple[Change, ...] = ()
+    changes: Annotated[tuple[Change, ...], AfterValidator(_in_time)] = ()
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Scenario:
@@ -166,7 +172,9 @@ class Scenario(Part):
         return build(dict(data))
 
     def change(self, values: Mapping[str, object], at: str | None = None) -> Scenario:
-        """A copy with other values by path, from the start or (`at="30s"`) from a time within the run; raises `ScenarioError`."""
+        """A copy with other values by path, from the start or (`at="30s"`) from a time within the run; raises
+        `ScenarioError`.
+        """
         from edasim.scenario.changing import change
 
         return change(self, values, at)

@@ -7,16 +7,17 @@ from typing import Annotated, Any, Final
 from pydantic import model_validator
 
 from edasim.core.distribution import Distribution, parse_distribution
-from edasim.core.quantity import QuantityError
+from edasim.core.quantity import QuantityError, shown
 from edasim.scenario.fields import OptionalRandom, Part, Share, choice
 
 _HOP: Final = "lognormal p50 0.2ms p99 1.1ms"
 _FLUSH: Final = "lognormal p50 0.5ms p99 3ms"
 
-# Chosen from a measurement on one machine of 2 cores that client and server share, RabbitMQ 3.10.8, messages of 1 kB, one way
-# from publish to delivery (so two hops and a routing): p50 0.42 ms and p99 2.2 ms at 1,000/s on a classic queue, and about 0.5 ms
-# (p99 2 to 3 ms) more where the message is persistent and confirmed, which is the flush. The p99 of such a machine moves up to 33
-# times with other load, so these are the right order of magnitude and no more.
+# Chosen from a measurement on one machine of 2 cores that client and server share, RabbitMQ 3.10.8, messages
+# of 1 kB, one way from publish to delivery (so two hops and a routing): p50 0.42 ms and p99 2.2 ms at 1,000/s
+# on a classic queue, and about 0.5 ms (p99 2 to 3 ms) more where the message is persistent and confirmed,
+# which is the flush. The p99 of such a machine moves up to 33 times with other load, so these are the right
+# order of magnitude and no more.
 DEFAULT_LATENCIES: Final[dict[str, str]] = {
     "producer-to-broker": _HOP,
     "broker-to-producer": _HOP,
@@ -57,7 +58,7 @@ class Wire(Part):
     def _word(cls, data: Any) -> Any:
         if isinstance(data, str):
             if data not in ("default", "none"):
-                raise QuantityError(f'"{data[:60]}" is not a wire: write default, none, or latencies by link')
+                raise QuantityError(f"{shown(data)} is not a wire: write default, none, or latencies by link")
             return {"base": data}
         return data
 

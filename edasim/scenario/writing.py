@@ -28,14 +28,15 @@ def to_yaml(scenario: Scenario) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes what `document` reads: no aliases, and quotes around a text that YAML 1.2 would take for something else."""
+    """Writes what `document` reads: no aliases, and quotes around a text that YAML 1.2 would take for a number."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
 
 def _quoted_if_needed(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if isinstance(scalar(text), str) else '"')
+    style = None if isinstance(scalar(text), str) else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 _Dumper.add_representer(str, _quoted_if_needed)

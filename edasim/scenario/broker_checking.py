@@ -1,0 +1,75 @@
+"""Options of Kafka and RabbitMQ that the real ones would refuse, each found at its own line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from edasim.core.quantity import shown
+from edasim.scenario.architecture_options import KafkaOptions, RabbitOptions
+from edasim.scenario.broker_options import OptionError, kafka_conflicts, resolve
+from edasim.scenario.errors import Finding, Path
+from edasim.scenario.fields import suggestion
+from edasim.scenario.value import Scenario
+
+LONGEST_NAME = 100
+KAFKA_SECTIONS = ("topic", "producer", "consumer", "broker")
+
+
+def check_brokers(scenario: Scenario) -> Iterator[Finding]:
+    """All findings about the options of both brokers."""
+    if scenario.architectures.kafka is not None:
+        yield from _kafka(scenario.architectures.kafka)
+    if scenario.architectures.rabbitmq is not None:
+        yield from _rabbitmq(scenario.architectures.rabbitmq, scenario)
+
+
+def _kafka(options: KafkaOptions) -> Iterator[Finding]:
+    path = ("architectures", "kafka")
+    given = {section: getattr(options, section) for section in KAFKA_SECTIONS}
+    found = [
+        finding
+        for section in KAFKA_SECTIONS
+        for finding in _section(f"kafka {section}", options.version, given[section], (*path, section))
+    ]
+    yield from found
+    if found:
+        return
+    resolved = {section: resolve(f"kafka {section}", options.version, given[section]) for section in KAFKA_SECTIONS}
+    for sentence in kafka_conflicts(resolved["producer"], resolved["consumer"], resolved["broker"]):
+        yield path, sentence
+    written = options.consumer.get("enable.auto.commit")
+    if written is not None and resolved["consumer"]["enable.auto.commit"] != (options.commit == "auto"):
+        wanted = "commit: auto" if resolved["consumer"]["enable.auto.commit"] else "commit: record, poll or before"
+        yield (*path, "commit"), f"{options.commit} contradicts enable.auto.commit: {shown(written)}: write {wanted}"
+
+
+def _rabbitmq(options: RabbitOptions, scenario: Scenario) -> Iterator[Finding]:
+    path = ("architectures", "rabbitmq")
+    found = _section("rabbitmq queue", options.version, options.queue, (*path, "queue"))
+    yield from found
+    for service, arguments in options.queues.items():
+        here = (*path, "queues", service)
+        if service not in scenario.services:
+            yield here, f"there is no service {shown(service)}: {suggestion(service, scenario.services)}"
+            continue
+        shared = {} if found else options.queue
+        yield from _section("rabbitmq queue", options.version, {**shared, **arguments}, here)
+
+
+def _section(section: str, version: str, given: Mapping[str, Any], path: Path) -> list[Finding]:
+    too_long = [name for name in given if not isinstance(name, str) or len(name) > LONGEST_NAME]
+    if too_long:
+        allowed = f"names have at most {LONGEST_NAME} characters"
+        return [(path, f"{shown(name)} is no {section} option: {allowed}") for name in too_long]
+    try:
+        resolve(section, version, given)
+    except OptionError as error:
+        return [((*path, *_blamed(sentence, given)), sentence) for sentence in error.problems]
+    return []
+
+
+def _blamed(sentence: str, given: Mapping[str, Any]) -> list[str]:
+    """The option that a sentence is about: the given one that it names first, if any."""
+    named = [(sentence.index(name), -len(name), name) for name in given if name in sentence]
+    return [min(named)[2]] if named else []

@@ -54,8 +54,12 @@ def shown(value: object) -> str:
         return "a number of more than 30 digits"
     if not isinstance(value, str):
         return str(value)[:60]
-    text = value if len(value) <= 60 else value[:57] + "..."
-    return '"' + "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text) + '"'
+    return '"' + printable(value if len(value) <= 60 else value[:57] + "...") + '"'
+
+
+def printable(text: str) -> str:
+    """The text with an escape for each character that is no letter, sign or space."""
+    return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in text)
 
 
 def duration_ns(value: object) -> int:

@@ -13,7 +13,7 @@ from typing import Any, Final, NoReturn
 
 import yaml
 from yaml.parser import Parser
-from yaml.reader import Reader, ReaderError
+from yaml.reader import Reader
 from yaml.scanner import Scanner
 
 from edasim.core.quantity import shown
@@ -23,8 +23,10 @@ MOST_BYTES: Final = 1_000_000
 MOST_LEVELS: Final = 50
 MOST_VALUES: Final = 20_000
 _MOST_DIGITS: Final = 300
+_TOO_DEEP: Final = f"this is nested too deeply: at most {MOST_LEVELS} levels are allowed"
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_NOT_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _INFINITE = re.compile(r"[-+]?\.(inf|Inf|INF)")
 
 
@@ -107,18 +109,19 @@ class _Builder:
         return self._document
 
     def _parsed(self, text: str) -> Iterator[yaml.Event]:
+        if (odd := _NOT_YAML.search(text)) is not None:
+            line = text.count("\n", 0, odd.start()) + 1
+            self._stop(f"the character {shown(odd[0])} is not allowed: leave it out", (), line)
         try:
             parser = _Parser(text)
             while parser.check_event():
                 yield parser.get_event()
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
+            if "nesting" in str(error.problem):  # libyaml looks ahead and has a limit of its own, far above ours
+                self._stop(_TOO_DEEP, (), mark.line + 1 if mark else 0)
             what = ", ".join(part for part in (error.context, error.problem) if part)
             self._stop(f"this is not YAML: {what}", (), mark.line + 1 if mark else 0)
-        except ReaderError as error:
-            found = chr(error.character) if isinstance(error.character, int) else str(error.character)
-            line = text.count("\n", 0, error.position) + 1
-            self._stop(f"the character {shown(found)} is not allowed: write it as an escape in quotes", (), line)
 
     def _next_content(self) -> yaml.Event | None:
         """The next value, behind the marks of streams and documents."""
@@ -140,7 +143,7 @@ class _Builder:
         if isinstance(event, yaml.ScalarEvent):
             return event.value if event.style else scalar(event.value)
         if len(path) >= MOST_LEVELS:
-            self._stop(f"this is nested too deeply: at most {MOST_LEVELS} levels are allowed", path[:2], line)
+            self._stop(_TOO_DEEP, (), line)
         return self._mapping(path) if isinstance(event, yaml.MappingStartEvent) else self._sequence(path)
 
     def _sequence(self, path: Path) -> list[Any]:

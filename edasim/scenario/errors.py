@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edasim.core.quantity import shown
+
 MOST_SHOWN = 20
 Path = tuple[str | int, ...]
 Finding = tuple[Path, str]
@@ -11,10 +13,11 @@ Finding = tuple[Path, str]
 
 
 def show_path(path: Path) -> str:
-    """A place in a scenario as people write it: `services.payment.handles[0]`."""
+    """A place in a scenario as people write it: `services.payment.handles[0]`; odd characters are escaped."""
     text = ""
     for step in path:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+        name = f"[{step}]" if isinstance(step, int) else shown(step)[1:-1]
+        text += f".{name}" if text and isinstance(step, str) else name
     return text
 
 

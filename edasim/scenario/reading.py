@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from edasim.core.quantity import shown
+from edasim.core.quantity import printable, shown
 from edasim.scenario.checking import check
 from edasim.scenario.document import MOST_BYTES, Document, decode, read_document
 from edasim.scenario.errors import Finding, Problem, ScenarioError, show_path
@@ -26,7 +26,8 @@ def load(path_or_text: str | os.PathLike[str], allow_large: bool = False) -> Sce
     source = os.fspath(path_or_text)
     if isinstance(path_or_text, str) and ("\n" in source or source.lstrip().startswith("{")):
         return _build(read_document(decode(source.encode("utf-8", "surrogatepass"), "")), "", allow_large)
-    return _build(read_document(decode(_content(source), source), source), source, allow_large)
+    file = printable(source)
+    return _build(read_document(decode(_content(source, file), file), file), file, allow_large)
 
 
 def build(data: Any, allow_large: bool = False) -> Scenario:
@@ -57,10 +58,10 @@ def _error(findings: Iterable[Finding], document: Document, file: str) -> Scenar
     return ScenarioError(sorted(problems, key=lambda problem: problem.line))
 
 
-def _content(file: str) -> bytes:
+def _content(source: str, file: str) -> bytes:
     try:
-        with FilePath(file).open("rb") as stream:
+        with FilePath(source).open("rb") as stream:
             return stream.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or "this is no name of a file"
-        raise ScenarioError([Problem(f"the file cannot be read: {reason}", file=shown(file)[1:-1])]) from None
+        raise ScenarioError([Problem(f"the file cannot be read: {reason}", file=file)]) from None

@@ -42,14 +42,10 @@ class KafkaConsumer:
             hop("broker", service.name, ("broker-to-consumer",), worker.name),
         )
         self.member = Member(shop.world, group, worker.name, links, kafka.consumer_options)
-        self.member.on_records = self._on_records
+        self.member.on_record = self.consumer.take
         self.consumer.waiting = self.member.polled
         self.commit = kafka.options.commit
-
-    def _on_records(self) -> None:
-        if self.commit == "before":
-            self.member.commit()
-        self.consumer.take(self.member.polled.popleft())
+        self.member.commit_before = self.commit == "before"
 
     # --- what the consumer does with a record -----------------------------------------------------------------
 
@@ -66,7 +62,8 @@ class KafkaConsumer:
         """Publish what follows from it; the record is passed."""
         for message in messages:
             self.kafka.send(self.consumer.service.name, message, self.kafka.topic(message.event))
-        self._passed(record)
+        if self.commit == "record" or self.member.to_broker.duplicates:
+            self._passed(record)
 
     def _passed(self, record: Record) -> None:
         member = self.member
@@ -145,6 +142,7 @@ class Kafka:
         replicas = int(self.topic_options["replication.factor"])
         self.cluster = Cluster(shop.world, times, max(NODES, replicas))
         self.producers: dict[str, Producer] = {}
+        self._answer = self._answer_customer
         self.groups: dict[str, Group] = {}
         self.consumers: dict[str, list[KafkaConsumer]] = {name: [] for name in shop.services}
         self._made: dict[str, int] = dict.fromkeys(shop.services, 0)
@@ -233,14 +231,15 @@ class Kafka:
 
     def submit(self, request: Request) -> None:
         """Hand the order to the producer; the customer is answered when it is acknowledged or given up."""
-        answer = self.shop.client.answer
-        message = request.message
-        self._producer(request.source.name).send(
-            message, self.cluster.topics[message.event], lambda _, ok: answer(request, ok, "broker refused"))
+        producer = self.producers.get(request.source.name) or self._producer(request.source.name)
+        producer.send(request.message, self.cluster.topics[request.message.event], self._answer, request)
+
+    def _answer_customer(self, request: Request, ok: bool) -> None:
+        self.shop.client.answer(request, ok, "broker refused")
 
     def send(self, service: str, message: Message, topic: Topic, attempt: int = 0, due_ns: int = 0) -> None:
-        """Publish for a service."""
-        self._producer(service).send(message, topic, None, attempt, due_ns)
+        """Publish for a service; the last two are the headers of a retry topic."""
+        self._producer(service).send(message, topic, retry=(attempt, due_ns))
 
     def dead_lettered(self, service: str, message: Message) -> None:
         """A service gave a message up."""

@@ -232,7 +232,8 @@ class Rpc:
         self.queue: deque[Request] = deque()
         self._backing_off = 0
         self.servers = {name: Server(self, service) for name, service in shop.services.items()}
-        self._timeouts = Deadlines(self.clock, lambda call: call.open, self._call_timed_out)
+        self._waits: dict[Call, int] = {}
+        self._timeouts = Deadlines(self.clock, self._waits, self._call_timed_out)
         self.waiting_place = Place("queue", "gateway")
         shop.world.add_part(self)
 
@@ -273,6 +274,7 @@ class Rpc:
         for order in [order for order in self.open if order.request is request]:
             for call in order.calls:
                 call.open = False
+                self._waits.pop(call, None)
             self._close(order)
 
     def _add_steps(self, order: OpenOrder, messages: Iterable[Message]) -> None:
@@ -310,16 +312,19 @@ class Rpc:
             return
         call.order.calls.append(call)
         if self.options.timeout is not None:
-            self._timeouts.add(self.clock.now_ns + self.options.timeout, call)
+            due_ns = self._waits[call] = self.clock.now_ns + self.options.timeout
+            self._timeouts.watch(due_ns)
         call.server.send(call)
 
     def on_answer(self, call: Call) -> None:
         """An answer arrives at the gateway; one that nobody waits for is thrown away."""
         if call.open and not call.echo:
             call.open = False
+            self._waits.pop(call, None)
             self._ended(call, not call.error)
 
     def _call_timed_out(self, call: Call) -> None:
+        del self._waits[call]
         call.open = False
         self._ended(call, False)
 

@@ -66,7 +66,6 @@ class Clock(simpy.Environment):
             signal.callbacks = stage
             heappush(agenda, (self._now + delay_ns, 1, next(number), signal))  # type: ignore[misc]
 
-        self._halted = False
         self.arm = arm
         """`arm(signal, stage, delay_ns)`: the stage runs with the signal after the delay."""
 
@@ -83,7 +82,13 @@ class Clock(simpy.Environment):
 
     def halt(self) -> None:
         """Let `advance` return after the event that is being processed."""
-        self._halted = True
+        self._stop_at(self.now_ns, before_all=True)
+
+    def _stop_at(self, due_ns: int, before_all: bool) -> Signal:
+        stop = Signal()
+        stop.callbacks = _STOP
+        heappush(self._queue, (due_ns, -1 if before_all else 2, next(self._eid), stop))  # type: ignore[misc]
+        return stop
 
     def advance(self, until_ns: int, finished: Callable[[], bool] | None = None) -> bool:
         """Process events up to and including an instant; the clock then shows it.
@@ -91,9 +96,19 @@ class Clock(simpy.Environment):
         With `finished`, stop as soon as it says so after an event, or on `halt` (the clock stays there); True if so.
         Raises TimeStandsStill when an instant never ends.
         """
+        end = self._stop_at(until_ns, before_all=False)
+        try:
+            self._process(finished)
+        except _Stop as stop:
+            if stop.args[0] is not end:
+                end.callbacks = ()
+                return True
+        return False
+
+    def _process(self, finished: Callable[[], bool] | None) -> None:
         agenda = self._queue
         at_this_instant = 0
-        while agenda and agenda[0][0] <= until_ns:
+        while True:
             now, _, _, event = heappop(agenda)
             if now == self._now:
                 at_this_instant += 1
@@ -105,15 +120,21 @@ class Clock(simpy.Environment):
             callbacks, event.callbacks = event.callbacks, None  # type: ignore[assignment]
             for callback in callbacks:
                 callback(event)
-            if self._halted:
-                self._halted = False
-                return True
             if not event._ok and not hasattr(event, "_defused"):
                 raise event._value
             if finished is not None and finished():
-                return True
-        self._now = max(self._now, until_ns)
-        return False
+                self.halt()
+
+
+class _Stop(Exception):
+    """Time is to stop; carries the signal that says so."""
+
+
+def _stop(signal: Signal) -> None:
+    raise _Stop(signal)
+
+
+_STOP: Stage = (_stop,)
 
 
 def _stuck(now_ns: float, event: Any) -> str:

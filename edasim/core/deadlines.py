@@ -1,56 +1,62 @@
 """Deadlines: many waits that mostly end well before their time, watched by one timer."""
 from __future__ import annotations
 
-from bisect import insort
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from edasim.core.clock import Clock, Stage, Timer
 
+NEVER_NS = 1 << 62
+"""The deadline of what may wait for ever."""
+
 
 class Deadlines:
-    """Calls `expire(item)` for each item that is still open when its time comes.
+    """Calls `expire(item)` for each item of `waits` that is still there when its time comes.
 
-    Items are mostly added in the order of their deadlines; one timer watches the first that is open, so that a
-    wait that ends in time costs no event.
+    `waits` is the owner's own {item: due_ns}: it adds and removes, and calls `watch` after it has added.  So
+    a wait that ends in time costs no event and leaves nothing behind.
     """
 
-    def __init__(self, clock: Clock, still_open: Callable[[Any], bool], expire: Callable[[Any], None]) -> None:
+    def __init__(self, clock: Clock, waits: dict[Any, int], expire: Callable[[Any], None]) -> None:
         self._clock = clock
-        self._still_open = still_open
+        self._waits = waits
         self._expire = expire
-        self._waiting: deque[tuple[int, int, Any]] = deque()
-        self._count = 0
+        self._in_order = True
+        self._last_due_ns = 0
         self._timer = Timer(self)
         self._due: Stage = (self._check,)
-        self._armed_for = 0
+        self._armed_for_ns = NEVER_NS
 
-    def add(self, due_ns: int, item: Any) -> None:
-        """Watch an item until an instant."""
-        self._count += 1
-        waiting = self._waiting
-        if waiting and due_ns < waiting[-1][0]:
-            insort(waiting, (due_ns, self._count, item), key=lambda wait: wait[:2])
-        else:
-            waiting.append((due_ns, self._count, item))
-        if self._timer.callbacks is None or waiting[0][0] < self._armed_for:
-            self._watch()
+    def watch(self, due_ns: int) -> None:
+        """An item with this deadline was just added."""
+        if due_ns < self._last_due_ns:
+            self._in_order = False
+        self._last_due_ns = due_ns
+        if due_ns < self._armed_for_ns:
+            self._arm(due_ns)
 
-    def _watch(self) -> None:
+    def _arm(self, due_ns: int) -> None:
         self._timer = self._timer.cancelled()
-        self._armed_for = self._waiting[0][0]
-        self._clock.arm(self._timer, self._due, max(0, self._armed_for - self._clock.now_ns))
+        self._armed_for_ns = due_ns
+        if due_ns < NEVER_NS:
+            self._clock.arm(self._timer, self._due, max(0, due_ns - self._clock.now_ns))
 
     def _check(self, _: Timer) -> None:
-        waiting, now = self._waiting, self._clock.now_ns
-        expired = []
-        while waiting and (waiting[0][0] <= now or not self._still_open(waiting[0][2])):
-            item = waiting.popleft()[2]
-            if self._still_open(item):
-                expired.append(item)
-        if waiting:
-            self._watch()
-        for item in expired:
-            if self._still_open(item):
+        now = self._clock.now_ns
+        self._armed_for_ns = NEVER_NS
+        for item in self._expired(now):
+            if item in self._waits:
                 self._expire(item)
+        if self._waits:
+            ahead = self._waits.values()
+            self._arm(min(self._armed_for_ns, next(iter(ahead)) if self._in_order else min(ahead)))
+
+    def _expired(self, now_ns: int) -> list[Any]:
+        if not self._in_order:
+            return sorted((item for item, due in self._waits.items() if due <= now_ns), key=self._waits.__getitem__)
+        expired = []
+        for item, due_ns in self._waits.items():
+            if due_ns > now_ns:
+                break
+            expired.append(item)
+        return expired

@@ -31,10 +31,8 @@ class Link:
         self.name = name
         streams = [draws.stream(f"latency {number}", name) for number in range(len(laws))]
         self.latency = SequentialDraw(StreamBundle(streams), sum_of(laws))
-        self._next_latency_ns: Callable[[], int] = self.latency.draw
         self._luck: SequentialDraw = draws.sequential("loss", self.name)
         self._again: SequentialDraw = draws.sequential("duplicate", self.name)
-        self._last_arrival_ns = 0
         self._held: list[tuple[Signal, Stage]] = []
         self._cuts = 0
         self.slowness = 1.0
@@ -42,6 +40,10 @@ class Link:
         self.duplicates = 0.0
         self.on_lost: Lost | None = None
         self._impaired = False
+        self.send, self.foresee = self._make_send()
+        """`send(signal, stage)` carries a signal over; the stage runs at the other end.  Without latency that is a
+        direct call.  `foresee()` says when a transmission sent now would arrive, as if it were sent, or None when
+        that cannot be known: for requests that mostly find nothing to do there and then need no event."""
 
     def impair(self, *, slowness: float | None = None, loss: float | None = None,
                duplicates: float | None = None) -> None:
@@ -78,40 +80,50 @@ class Link:
     def _note_impairment(self) -> None:
         self._impaired = bool(self._cuts) or self.loss > 0 or self.slowness != 1.0
 
-    def send(self, signal: Signal, stage: Stage) -> None:
-        """Carry a signal over; the stage runs at the other end.  Without latency that is a direct call."""
-        delay = self._next_latency_ns()
-        if self._impaired:
-            if self._cuts:
-                self._held.append((signal, stage))
-                return
-            if self.loss and self._luck.draw() < self.loss and self.on_lost is not None:
-                self.on_lost(signal)
-                return
-            delay = round(delay * self.slowness)
-        clock = self.clock
-        now: int = clock._now  # type: ignore[assignment]
-        arrival = now + delay
-        # A connection keeps its order: nothing overtakes what was sent before.
-        if arrival < self._last_arrival_ns:
-            arrival = self._last_arrival_ns
-        self._last_arrival_ns = arrival
-        if arrival == now:
-            stage[0](signal)
-            return
-        signal.callbacks = stage
-        heappush(clock._queue, (arrival, 1, next(clock._eid), signal))  # type: ignore[misc]
+    def _make_send(self) -> tuple[Callable[[Signal, Stage], None], Callable[[], int | None]]:
+        """`send` and `foresee` of this link, with what they need at hand: every hop of every message goes here."""
+        clock, latency_ns = self.clock, self.latency.draw
+        agenda, number = clock._queue, clock._eid
+        last_arrival_ns: int = 0
 
-    def foresee(self) -> int | None:
-        """When a transmission sent now would arrive, as if it were sent; None when that cannot be known now.
+        def send(signal: Signal, stage: Stage) -> None:
+            nonlocal last_arrival_ns
+            delay_ns = latency_ns()
+            if self._impaired:
+                impaired_ns = self._impair_transmission(signal, stage, delay_ns)
+                if impaired_ns is None:
+                    return
+                delay_ns = impaired_ns
+            now_ns = clock._now
+            arrival_ns = now_ns + delay_ns
+            # A connection keeps its order: nothing overtakes what was sent before.
+            if arrival_ns < last_arrival_ns:
+                arrival_ns = last_arrival_ns
+            last_arrival_ns = arrival_ns
+            if arrival_ns == now_ns:
+                stage[0](signal)
+                return
+            signal.callbacks = stage
+            heappush(agenda, (arrival_ns, 1, next(number), signal))  # type: ignore[misc]
 
-        For requests that mostly find nothing to do at the other end: who waits there needs no event for its arrival.
-        """
-        if self._impaired:
+        def foresee() -> int | None:
+            nonlocal last_arrival_ns
+            if self._impaired:
+                return None
+            last_arrival_ns = max(last_arrival_ns, int(clock._now) + latency_ns())
+            return last_arrival_ns
+
+        return send, foresee
+
+    def _impair_transmission(self, signal: Signal, stage: Stage, delay_ns: int) -> int | None:
+        """The delay that a transmission now has; None when it waits for a cut to end or perishes."""
+        if self._cuts:
+            self._held.append((signal, stage))
             return None
-        arrival: int = self.clock._now + self._next_latency_ns()  # type: ignore[assignment]
-        self._last_arrival_ns = max(self._last_arrival_ns, arrival)
-        return self._last_arrival_ns
+        if self.loss and self._luck.draw() < self.loss and self.on_lost is not None:
+            self.on_lost(signal)
+            return None
+        return round(delay_ns * self.slowness)
 
     def repeats(self) -> bool:
         """Whether the answer to a transmission just made is lost, so that its sender does it again."""

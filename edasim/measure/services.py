@@ -21,7 +21,7 @@ class ServiceNumbers:
 
     `lag_max` and `lag_age_max_s` are the most unsettled messages and the age of the oldest; see `lag`.
     `wait_s` holds, for each message that the service began, from available to the first start of an attempt;
-    `work_s` how long each finished attempt took.  `utilisation` is the share of its workers that were at work.
+    `work_s` how long each attempt took that ended.  `utilisation` is the share of its workers that were at work.
     """
 
     handled: int
@@ -69,16 +69,24 @@ class ServiceReading:
         return Steps.counting(ups, downs * NANO)
 
     def work_s(self) -> Floats:
-        """How long each finished attempt took, in the order in which they ended."""
-        starts, handled, failed = (self._mine(verb) for verb in (Verb.started, Verb.handled, Verb.failed))
-        ends = np.concatenate([handled.times_ns, failed.times_ns])
-        keys = np.concatenate([handled.places, failed.places]), np.concatenate([handled.numbers, failed.numbers])
-        order = np.lexsort((ends, keys[1], keys[0]))
-        begun = np.lexsort((starts.times_ns, starts.numbers, self._desk_of(starts.places)))
-        if len(begun) != len(order):
-            return np.zeros(0)
-        work: Floats = (ends[order] - starts.times_ns[begun]) * NANO
-        return work
+        """How long each attempt took that ended, well, badly or with its worker, in the order in which they ended."""
+        starts = self._mine(Verb.started)
+        ends = [self._mine(verb) for verb in (Verb.handled, Verb.failed, Verb.crashed)]
+        # A worker has one attempt in hands at a time, so those of one message at one worker end in their order; one
+        # that is still under way when the run stops has no end.
+        ended_ns = np.concatenate([facts.times_ns for facts in ends])
+        begun_by = self._hands(starts.places, starts.numbers)
+        ended_by = self._hands(*(np.concatenate(column) for column in zip(
+            *((facts.places, facts.numbers) for facts in ends), strict=True)))
+        begun, over = np.lexsort((starts.times_ns, begun_by)), np.lexsort((ended_ns, ended_by))
+        begun = begun[_count_within(begun_by[begun]) < _count_of(begun_by[begun], ended_by[over])]
+        work: Floats = (ended_ns[over] - starts.times_ns[begun]) * NANO
+        return work[np.argsort(ended_ns[over], kind="stable")]
+
+    def _hands(self, places: NDArray[np.int32], numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """One number for each worker with a message in hands."""
+        hands: NDArray[np.int64] = self._desk_of(places).astype(np.int64) << 38 | numbers
+        return hands
 
     def _desk_of(self, places: NDArray[np.int32]) -> NDArray[np.int32]:
         # A restart on the spot is recorded at its own place beside the worker's, which stands just before it.
@@ -145,7 +153,9 @@ class ServiceReading:
         A message waits from when it is available until an attempt begins; after a crash, from the crash on.
         Infinite for what never began.  A copy of a message that already waits adds nothing.
         """
-        again = [self._mine(verb, ("queue", "group", "worker")) for verb in (Verb.redelivered, Verb.crashed)]
+        # Without a broker nothing comes back from a worker that crashed: its caller gets an error.
+        returned = (Verb.redelivered, Verb.crashed) if self.reading.run.architecture in ("kafka", "rabbitmq") else ()
+        again = [self._mine(verb, ("queue", "group", "worker")) for verb in returned]
         ins = [self._available(), *again]
         outs = [self._begun(), *self._left_waiting()]
         times = np.concatenate([facts.times_ns for facts in ins + outs])
@@ -185,7 +195,7 @@ class ServiceReading:
         stale = staleness(self.orders, self.service)
         settling = stretches(self.reading, self.service)
         ends = self._mine(Verb.handled).times_ns * NANO
-        inside = np.sum((ends >= start_s) & (ends <= end_s))
+        inside = np.sum((ends > start_s) & (ends <= end_s))
         return ServiceNumbers(
             handled=self.count(Verb.handled),
             failed=self.count(Verb.failed),
@@ -205,3 +215,15 @@ class ServiceReading:
             lag_age_max_s=OldestAge(*settling).max(start_s, self.reading.run.end_ns * NANO),
             ordering_violations=ordering_violations(self.orders, self.service),
         )
+
+
+def _count_within(ordered: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For each of the ordered numbers how many equal ones stand before it."""
+    counts: NDArray[np.int64] = np.arange(len(ordered)) - np.searchsorted(ordered, ordered)
+    return counts
+
+
+def _count_of(wanted: NDArray[np.int64], ordered: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For each wanted number how often it occurs among the ordered ones."""
+    counts: NDArray[np.int64] = np.searchsorted(ordered, wanted, side="right") - np.searchsorted(ordered, wanted)
+    return counts

@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from edasim.core.conservation import Counts
-from edasim.core.deadlines import Deadlines
+from edasim.core.deadlines import NEVER_NS, Deadlines
 from edasim.core.journal import Place, Verb
 from edasim.core.message import Message
 from edasim.core.world import World
@@ -29,7 +29,7 @@ class Client:
     `on_leaving(request)` tells it when the customer has run out of patience.
 
     A customer waits `timeout` from placing to answer, all waiting included, then leaves; a whole order is
-    placed again only as `retries` allows.
+    placed again only as `retries` allows.  `open` holds the tries without an answer, and until when they wait (ns).
     """
 
     def __init__(self, world: World, spec: ClientSpec) -> None:
@@ -37,9 +37,9 @@ class Client:
         self.spec = spec
         self.submit: Callable[[Request], None]
         self.on_leaving: Callable[[Request], None] = lambda request: None
-        self.open: dict[Request, None] = {}
+        self.open: dict[Request, int] = {}
         self.retrying: dict[Request, None] = {}
-        self._deadlines = Deadlines(world.clock, self.open.__contains__, self._leaves)
+        self._deadlines = Deadlines(world.clock, self.open, self._leaves)
         self.placed = world.writer(Verb.placed, Place("client", "customers"))
         self.accepted = world.writer(Verb.accepted, Place("client", "customers"))
         self.retried = world.writer(Verb.retried, Place("client", "customers"))
@@ -66,10 +66,10 @@ class Client:
         self._try(Request(message, source, 1))
 
     def _try(self, request: Request) -> None:
-        self.open[request] = None
         timeout_ns = self.spec.timeout
-        if timeout_ns is not None:
-            self._deadlines.add(self.world.clock._now + timeout_ns, request)  # type: ignore[arg-type]
+        due_ns: int = NEVER_NS if timeout_ns is None else self.world.clock._now + timeout_ns  # type: ignore[assignment]
+        self.open[request] = due_ns
+        self._deadlines.watch(due_ns)
         if request.source.down:
             self.answer(request, False, "shop down")
         else:

@@ -36,6 +36,7 @@ class Service:
 
     def __init__(self, world: World, name: str, spec: ServiceSpec) -> None:
         self.world = world
+        self._clock = world.clock
         self.name = name
         self.spec = spec
         self.place = Place("service", name, name)
@@ -91,11 +92,11 @@ class Service:
             work_ns = self._work.at(message.order, message.path, nth)
         worker.remaining_ns = work_ns
         if self.speed == 1.0 and work_ns >= 0:
-            clock = worker.clock
+            clock = self._clock
             worker.due_ns = due_ns = clock._now + work_ns  # type: ignore[assignment]
             timer = worker.timer
             timer.callbacks = self._end
-            heappush(clock._queue, (due_ns, 1, next(clock._eid), timer))  # type: ignore[arg-type]
+            heappush(clock._queue, (due_ns, 1, next(clock._eid), timer))  # type: ignore[misc]
         else:
             self._go_on(worker, work_ns)
 

@@ -67,17 +67,13 @@ class Cluster:
         replicas = options["replication.factor"]
         partitions = [
             Partition(
-                self.world, name, number, replicas, self._replication_draw(f"{name}-{number}", replicas),
+                self.world, name, number, number % self.nodes, self._replication_draw(f"{name}-{number}", replicas),
                 Place("partition", f"{name}-{number}", service, "parking" if parking else ""),
             )
             for number in range(options["partitions"])
         ]
         self.topics[name] = topic = Topic(name, partitions, keyed)
         return topic
-
-    def leader_node(self, partition: Partition) -> int:
-        """The node that leads a partition."""
-        return partition.number % self.nodes
 
     def _replication_draw(self, partition: str, replicas: int) -> SequentialDraw | None:
         """Until the leader knows that every follower has a record: fetch response there, append, next fetch."""
@@ -120,7 +116,7 @@ class Cluster:
         partition.append(batch.messages)
         if producer.acks not in ("0", "1") and partition.high_watermark < partition.end:
             request.waiting += 1
-            partition.when_replicated(partition.end, lambda: self._settle(request))
+            partition.when_replicated(partition.end, self._settle, request)
 
     def _settle(self, request: Request) -> None:
         request.waiting -= 1

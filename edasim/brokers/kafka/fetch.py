@@ -1,6 +1,7 @@
 """A fetch: a consumer's standing question for records, answered when there are enough or when it has waited."""
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from edasim.brokers.kafka.log import Partition, Record
@@ -11,70 +12,84 @@ if TYPE_CHECKING:
 
 
 class Fetch(Signal):
-    """One fetch request of one member and its response.
+    """The fetch requests of one member, one at a time, and their responses.
 
     `positions` says from where for each partition; `records` is the answer.  A request that finds nothing to
-    answer yet waits at the broker from `arrives_ns` on without an event of its own; fetch.max.wait.ms is watched
-    only where its end makes a difference: for one that is not `patient` because it leaves out partitions of its
-    member, and while there is something but less than fetch.min.bytes.
+    answer yet is `waiting` at the broker from `arrives_ns` on without an event of its own; fetch.max.wait.ms is
+    watched only where its end makes a difference: for one that is not `patient` because it leaves out partitions
+    of its member, and while there is something but less than fetch.min.bytes.
     """
 
-    __slots__ = ("answered", "arrives_ns", "member", "patience", "patient", "positions", "records")
+    __slots__ = ("arrives_ns", "member", "patience", "patient", "positions", "records", "waiting")
 
-    def __init__(self, member: Member, positions: dict[Partition, int], patient: bool) -> None:
+    def __init__(self, member: Member) -> None:
         self.callbacks = None
         self.member = member
-        self.positions = positions
-        self.patient = patient
+        self.positions: dict[Partition, int] = {}
+        self.patient = True
         self.records: list[Record] = []
         self.arrives_ns = 0
-        self.answered = False
+        self.waiting = False
         self.patience: Timer | None = None
 
-    def send(self) -> None:
+    def send(self, positions: dict[Partition, int], patient: bool) -> None:
         """Ask, over the wire."""
+        self.positions = positions
+        self.patient = patient
+        self.records = []
         link = self.member.to_broker
         arrives_ns = link.foresee()
         if arrives_ns is None:
             link.send(self, _ARRIVES)
             return
         self.arrives_ns = arrives_ns
-        if self._enough():
-            self._at_arrival()
-        else:
-            self._wait()
+        if self.member.fetch_min_bytes > 1 or not patient:
+            if self._enough():
+                self._answer_at_arrival(positions)
+            else:
+                self._wait()
+            return
+        for partition, position in positions.items():
+            if position < partition.high_watermark:
+                self._answer_at_arrival(positions)
+                return
+        self.waiting = True
 
-    def _at_arrival(self) -> None:
+    def _answer_at_arrival(self, partitions: Iterable[Partition]) -> None:
         clock = self.member.clock
         ahead_ns: int = self.arrives_ns - clock._now  # type: ignore[assignment]
-        if ahead_ns <= 0:
-            self.answer()
-        else:
+        if ahead_ns > 0:
             clock.arm(self, _ARRIVES, ahead_ns)
+        else:
+            self._answer(partitions)
 
     def look(self) -> None:
         """At the broker: answer if there is enough, else wait for more."""
         if self._enough():
-            self.answer()
+            self._answer(self.positions)
         else:
             self._wait()
 
     def _wait(self) -> None:
-        member = self.member
-        for partition in self.positions:
-            partition.waiting_fetches[member] = self
+        self.waiting = True
         if not self.patient or (self.member.fetch_min_bytes > 1 and self._available_bytes()):
             self._arm_patience()
 
     def see(self, partition: Partition) -> None:
-        """A partition has more to show."""
-        if self.answered or self.callbacks is not None:
-            return
-        if self.member.fetch_min_bytes > 1 and not self._enough():
-            partition.waiting_fetches[self.member] = self
-            self._arm_patience()
-            return
-        self._at_arrival()
+        """While it waits: a partition has more to show."""
+        if self.member.fetch_min_bytes > 1:
+            if not self._enough():
+                self._arm_patience()
+                return
+            self.waiting = False
+            self._answer_at_arrival(self.positions)
+        elif self.patient or partition in self.positions:
+            # Nothing else has anything, or it would have been seen before.
+            self.waiting = False
+            if self.arrives_ns > self.member.clock._now:
+                self._answer_at_arrival((partition,))
+            else:
+                self._answer((partition,))
 
     def _arm_patience(self) -> None:
         if self.patience is None:
@@ -101,21 +116,29 @@ class Fetch(Signal):
                     return total
         return total
 
-    def answer(self) -> None:
-        """Send what is visible, at most max.partition.fetch.bytes of each partition."""
-        self.answered = True
-        for partition, position in self.positions.items():
-            if position >= partition.high_watermark:
-                continue
-            size = 0
-            records = partition.records
-            for offset in range(position, partition.high_watermark):
-                record = records[offset]
-                size += record.message.size
-                if size > self.member.partition_fetch_bytes and size > record.message.size:
+    def patience_over(self) -> None:
+        """fetch.max.wait.ms is over: answer with what there is."""
+        if self.waiting:
+            self.waiting = False
+            self._answer(self.positions)
+
+    def _answer(self, partitions: Iterable[Partition]) -> None:
+        # What is visible, at most max.partition.fetch.bytes of each partition.
+        if self.patience is not None:
+            self.patience = self.patience.cancelled() and None
+        member, records = self.member, self.records
+        for partition in partitions:
+            offset, end = self.positions[partition], partition.high_watermark
+            room = member.partition_fetch_bytes
+            log = partition.records
+            while offset < end and (room > 0 or not records):
+                record = log[offset]
+                room -= record.message.size
+                if room < 0 and records:
                     break
-                self.records.append(record)
-        self.member.to_client.send(self, self.member.fetched)
+                records.append(record)
+                offset += 1
+        member.to_client.send(self, member.fetched)
 
 
 def _arrives(fetch: Fetch) -> None:
@@ -124,9 +147,7 @@ def _arrives(fetch: Fetch) -> None:
 
 
 def _patience_over(timer: Timer) -> None:
-    fetch: Fetch = timer.owner
-    if not fetch.answered and fetch.callbacks is None:
-        fetch.answer()
+    timer.owner.patience_over()
 
 
 _ARRIVES: Stage = (_arrives,)

@@ -11,13 +11,24 @@ from typing import Any
 
 from edasim.brokers.kafka.assignors import assign, cooperative_rounds
 from edasim.brokers.kafka.cluster import Topic
-from edasim.brokers.kafka.log import Partition, Record
+from edasim.brokers.kafka.log import Partition
 from edasim.brokers.kafka.member import Member
 from edasim.core.conservation import Counts
 from edasim.core.journal import Place, Verb, Writer
 from edasim.core.link import CALL, Call
 from edasim.core.message import Message
 from edasim.core.world import World
+
+
+class Deliveries:
+    """What a group was handed of one partition: below `upto` it is handed again."""
+
+    __slots__ = ("delivered", "redelivered", "upto")
+
+    def __init__(self, world: World, place: Place, offset: int) -> None:
+        self.delivered: Writer = world.writer(Verb.delivered, place)
+        self.redelivered: Writer = world.writer(Verb.redelivered, place)
+        self.upto = offset
 
 
 class Group:
@@ -44,8 +55,7 @@ class Group:
         self.start: dict[Partition, int] = {}
         self._committed_facts: dict[Partition, Writer] = {}
         self._rewound_facts: dict[Partition, Writer] = {}
-        self._delivery_facts: dict[Partition, tuple[Writer, Writer]] = {}
-        self._delivered_upto: dict[Partition, int] = {}
+        self.deliveries: dict[Partition, Deliveries] = {}
         self.rebalanced = world.writer(Verb.rebalanced, Place("group", name, name))
         self._places = {
             partition: Place("group", f"{name} {partition.name}", name) for partition in self._partitions()
@@ -70,9 +80,7 @@ class Group:
                 place = self._places[partition]
                 self._committed_facts[partition] = self.world.writer(Verb.committed, place)
                 self._rewound_facts[partition] = self.world.writer(Verb.rewound, place)
-                self._delivery_facts[partition] = (
-                    self.world.writer(Verb.delivered, place), self.world.writer(Verb.redelivered, place))
-                self._delivered_upto[partition] = offset
+                self.deliveries[partition] = Deliveries(self.world, place, offset)
                 if offset:
                     self.world.journal.record(Verb.skipped, offset, self._places[partition])
 
@@ -83,16 +91,6 @@ class Group:
     def owes(self) -> bool:
         """Whether a record at or above a committed offset is still to be read by this group."""
         return any(offset < partition.end for partition, offset in self.committed.items())
-
-    def note_delivery(self, record: Record) -> None:
-        """A record is handed to the application, for the first time in this group or again."""
-        partition = record.partition
-        delivered, redelivered = self._delivery_facts[partition]
-        if record.offset < self._delivered_upto[partition]:
-            redelivered(record.message.id)
-        else:
-            self._delivered_upto[partition] = record.offset + 1
-            delivered(record.message.id)
 
     def owed(self) -> Iterator[Message]:
         """What stands at or above the group's committed offsets."""

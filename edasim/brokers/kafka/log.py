@@ -1,8 +1,9 @@
 """The Kafka log: partitions of records whose offsets never change, and the high watermark below which they show."""
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edasim.core.clock import Signal, Stage
 from edasim.core.conservation import Counts
@@ -12,7 +13,6 @@ from edasim.core.message import Message
 from edasim.core.world import World
 
 if TYPE_CHECKING:
-    from edasim.brokers.kafka.fetch import Fetch
     from edasim.brokers.kafka.member import Member
 
 
@@ -43,27 +43,28 @@ class Replicated(Signal):
 class Partition:
     """One partition of one topic at its leader.
 
-    `replication` draws how long until every in-sync follower has a record (None: no followers).  `minimum_in_sync`
-    replicas must be in sync for acks=all.
+    `node` is the broker that leads it; `replication` draws how long until the leader knows that every in-sync
+    follower has a record (None: no followers).
     """
 
-    def __init__(self, world: World, topic: str, number: int, replicas: int,
+    def __init__(self, world: World, topic: str, number: int, node: int,
                  replication: SequentialDraw | None, place: Place) -> None:
         self.world = world
         self.topic = topic
         self.number = number
+        self.node = node
         self.name = f"{topic}-{number}"
-        self.replicas = replicas
         self.records: list[Record] = []
         self.high_watermark = 0
         self.place = place
         self.appended = world.writer(Verb.appended, place)
         self.deduplicated = world.writer(Verb.deduplicated, place)
-        self.waiting_fetches: dict[Member, Fetch] = {}
+        self.readers: dict[Member, None] = {}
+        """The members that have it assigned, of all groups."""
         self._replication = replication
         self._replicated: Stage = (self._followers_have,)
-        self._waiting_producers: list[tuple[int, Callable[[], None]]] = []
-        self._sequences: dict[int, list[int]] = {}
+        self._waiting_producers: deque[tuple[int, Callable[[Any], None], Any]] = deque()
+        self._sequences: dict[int, deque[int]] = {}
         world.add_part(self)
 
     def owes(self) -> bool:
@@ -89,11 +90,12 @@ class Partition:
 
         A broker keeps the last five batches of each producer and partition.  Source: KIP-98, KAFKA-5494.
         """
-        known = self._sequences.setdefault(producer, [])
+        known = self._sequences.get(producer)
+        if known is None:
+            known = self._sequences[producer] = deque(maxlen=5)
         if sequence in known:
             return True
         known.append(sequence)
-        del known[:-5]
         return False
 
     def append(self, messages: list[tuple[Message, int, int]]) -> None:
@@ -121,16 +123,15 @@ class Partition:
         self.high_watermark = end
         waiting = self._waiting_producers
         while waiting and waiting[0][0] <= end:
-            waiting.pop(0)[1]()
-        if self.waiting_fetches:
-            fetches = list(self.waiting_fetches.values())
-            self.waiting_fetches.clear()
-            for fetch in fetches:
-                fetch.see(self)
+            _, tell, whom = waiting.popleft()
+            tell(whom)
+        for member in tuple(self.readers):
+            if member.fetch.waiting:
+                member.fetch.see(self)
 
-    def when_replicated(self, end: int, tell: Callable[[], None]) -> None:
-        """Tell when everything below `end` is in all in-sync replicas."""
+    def when_replicated(self, end: int, tell: Callable[[Any], None], whom: Any) -> None:
+        """Call `tell(whom)` when everything below `end` is in all in-sync replicas."""
         if end <= self.high_watermark:
-            tell()
+            tell(whom)
         else:
-            self._waiting_producers.append((end, tell))
+            self._waiting_producers.append((end, tell, whom))

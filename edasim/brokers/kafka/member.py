@@ -22,8 +22,9 @@ RECONNECT_NS = 50 * MILLISECOND
 class Member:
     """A consumer client.  `options` are resolved consumer options by their real names.
 
-    The application calls `poll` when it has handled what the last poll returned; `on_records` runs when a poll
-    returns something.  `positions` says per partition what to fetch next, `consumed` what a commit may say:
+    The application calls `poll` when it has handled what the last poll returned; when a poll returns something,
+    `on_record` is given the first record and the others are in `polled` (committed beforehand if `commit_before`).
+    `positions` says per partition what to fetch next, `consumed` what a commit may say:
     the offset after the last record that a poll returned (or that was handled, where the application says so).
     """
 
@@ -45,7 +46,8 @@ class Member:
         phase = world.draws.sequential("phase", name)
         self._heartbeat_phase_ns: int = world.clock.now_ns + round(phase.draw() * self.heartbeat_ns)
         self._next_auto_commit_ns = world.clock.now_ns + round(phase.draw() * self.auto_commit_ns)
-        self.on_records: Callable[[], None] = lambda: None
+        self.on_record: Callable[[Record], None] = lambda record: None
+        self.commit_before = False
         self.alive = True
         self.generation = -1
         self.positions: dict[Partition, int] = {}
@@ -56,7 +58,8 @@ class Member:
         self.polled: deque[Record] = deque()
         self.polling = False
         self.rejoin_pending = False
-        self._fetch: Fetch | None = None
+        self.fetch = Fetch(self)
+        self._fetching = False
         self._committer = Timer(self)
         self._commit_due: Stage = (self._auto_commit_due,)
         self._waker = Timer(self)
@@ -86,6 +89,7 @@ class Member:
                 self._revoke(partition)
         for partition, offset in partitions.items():
             if partition not in self.positions:
+                partition.readers[self] = None
                 self.positions[partition] = self.consumed[partition] = offset
                 self.committing[partition] = offset
         self.rejoin_pending = False
@@ -100,6 +104,7 @@ class Member:
         self._discard_fetch()
 
     def _revoke(self, partition: Partition) -> None:
+        partition.readers.pop(self, None)
         for state in (self.positions, self.consumed, self.committing, self.buffer):
             state.pop(partition, None)
         self._drop_polled(partition)
@@ -111,47 +116,63 @@ class Member:
         self.polled.extend(kept)
 
     def _discard_fetch(self) -> None:
-        if self._fetch is not None:
-            self._fetch.answered = True
-            self._fetch = None
+        # One that is under way is not waited for any more; a new one takes its place.
+        if self._fetching:
+            self._fetching = False
+            self.fetch.waiting = False
+            self.fetch = Fetch(self)
 
     # --- the poll loop ----------------------------------------------------------------------------------------
 
     def poll(self) -> None:
-        """Ask for records; they are in `polled` when `on_records` runs, which may be at once."""
+        """Ask for records; `on_record` gets the first of them, which may be at once."""
         if self.auto_commit and self.clock.now_ns >= self._next_auto_commit_ns:
             self.commit()
         self.polling = True
         if self.rejoin_pending:
             self.group.member_ready(self)
-        else:
+        elif self.buffer or not self._fetching:
             self._look_for_records()
 
     def _look_for_records(self) -> None:
         if self.buffer:
             self._take_from_buffer()
         if self.polled:
-            self.polling = False
-            if self.auto_commit and self._committer.callbacks is None:
-                self._arm_commit()
-            if self._fetch is None:
-                self._send_fetch()
-            self.on_records()
+            self._return_from_poll()
             return
-        if self._fetch is None:
+        if not self._fetching:
             self._send_fetch()
         if self.buffer:
             self._wake_at(min(records[0].due_ns for records in self.buffer.values()))
+
+    def _return_from_poll(self) -> None:
+        self.polling = False
+        if self.auto_commit and self._committer.callbacks is None:
+            self._arm_commit()
+        if not self._fetching:
+            self._send_fetch()
+        if self.commit_before:
+            self.commit()
+        self.on_record(self.polled.popleft())
+
+    def _hand_over(self, record: Record) -> None:
+        partition = record.partition
+        offset = record.offset + 1
+        self.polled.append(record)
+        self.consumed[partition] = offset
+        deliveries = self.group.deliveries[partition]
+        if offset > deliveries.upto:
+            deliveries.upto = offset
+            deliveries.delivered(record.message.id)
+        else:
+            deliveries.redelivered(record.message.id)
 
     def _take_from_buffer(self) -> None:
         now = self.clock.now_ns
         room = self.max_poll_records
         for partition, records in list(self.buffer.items()):
             while records and room and records[0].due_ns <= now:
-                record = records.popleft()
-                self.polled.append(record)
-                self.group.note_delivery(record)
-                self.consumed[partition] = record.offset + 1
+                self._hand_over(records.popleft())
                 room -= 1
             if not records:
                 del self.buffer[partition]
@@ -173,22 +194,28 @@ class Member:
                          if partition not in self.buffer}
         if positions:
             # One request is out at a time: one that leaves partitions out must come back for their sake.
-            self._fetch = Fetch(self, positions, patient=positions is self.positions)
-            self._fetch.send()
+            self._fetching = True
+            self.fetch.send(positions, positions is self.positions)
 
     def _on_fetched(self, fetch: Fetch) -> None:
-        if fetch is not self._fetch:
+        if fetch is not self.fetch:
             return
-        self._fetch = None
-        for record in fetch.records:
-            partition = record.partition
-            records = self.buffer.get(partition)
-            if records is None:
-                records = self.buffer[partition] = deque()
-            records.append(record)
-            self.positions[partition] = record.offset + 1
+        self._fetching = False
+        records = fetch.records
         # As in the Java client, only a poll collects what has arrived and asks for more.
-        if self.polling and not self.rejoin_pending:
+        collects = self.polling and not self.rejoin_pending
+        straight = collects and not self.buffer and len(records) <= self.max_poll_records
+        now: int = self.clock._now  # type: ignore[assignment]
+        positions, buffer = self.positions, self.buffer
+        for record in records:
+            positions[record.partition] = record.offset + 1
+            if straight and record.due_ns <= now and record.partition not in buffer:
+                self._hand_over(record)
+            else:
+                self.buffer.setdefault(record.partition, deque()).append(record)
+        if straight and self.polled:
+            self._return_from_poll()
+        elif collects:
             self._look_for_records()
 
     def seek(self, partition: Partition, offset: int) -> None:
@@ -231,7 +258,7 @@ class Member:
             for partition in self.committing:
                 self.committing[partition] = min(self.committing[partition], self.group.committed[partition])
             self.clock.at(self.clock.now_ns + RECONNECT_NS, self._commit_again)
-        elif signal is self._fetch:
+        elif signal is self.fetch:
             self._discard_fetch()
             self.clock.at(self.clock.now_ns + RECONNECT_NS, self._fetch_again)
 
@@ -240,7 +267,7 @@ class Member:
             self.commit(self.settled)
 
     def _fetch_again(self) -> None:
-        if self.alive and self._fetch is None:
+        if self.alive and not self._fetching:
             self._send_fetch()
 
     def die(self) -> None:

@@ -1,7 +1,6 @@
 """The Kafka producer: batches by partition, one request a broker node at a time, retries and idempotence."""
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,10 @@ if TYPE_CHECKING:
     from edasim.brokers.kafka.cluster import Cluster, Topic
 
 MILLISECOND = 1_000_000
-Answer = Callable[[Message, bool], None]
+Answer = Callable[[Any, bool], None]
+"""Told the sender's own context, and whether the message was acknowledged."""
+Headers = tuple[int, int]
+"""Of a retry topic: attempts made, and when the record is due (ns)."""
 
 
 class Batch:
@@ -26,7 +28,7 @@ class Batch:
     def __init__(self, partition: Partition, deadline_ns: int) -> None:
         self.partition = partition
         self.messages: list[tuple[Message, int, int]] = []
-        self.answers: list[Answer | None] = []
+        self.answers: list[tuple[Answer | None, Any]] = []
         self.bytes = 0
         self.sequence = -1
         self.deadline_ns = deadline_ns
@@ -77,60 +79,66 @@ class Producer:
         self._jitter = world.draws.sequential("producer backoff", name)
         self._sticky_draw = world.draws.sequential("sticky partition", name)
         self._sticky: dict[str, list[int]] = {}
-        self._waiting: dict[int, dict[Partition, deque[Batch]]] = {}
-        self._linger: dict[int, Timer] = {}
-        self._ready: set[int] = set()
-        self._in_flight: dict[int, int] = {}
+        self._open: dict[Partition, Batch] = {}
+        self._lines: list[list[Batch]] = [[] for _ in range(cluster.nodes)]
+        self._crowded: dict[Partition, None] = {}
+        self._linger = [Timer(node) for node in range(cluster.nodes)]
+        self._in_flight = [0] * cluster.nodes
         self._sequences: dict[Partition, int] = {}
-        self._unanswered: dict[Request, None] = {}
+        self._unanswered: dict[Request, int] = {}
         self._backing_off: dict[Batch, None] = {}
         self._on_the_wire: dict[Request, None] = {}
         self._lingered: Stage = (self._linger_over,)
         self._arrives: Stage = (self._on_arrival if self.acks == "0" else cluster.receive,)
         self._answered: Stage = (self._on_response,)
-        self._timeouts = Deadlines(self.clock, self._unanswered.__contains__, self._request_failed)
+        self._timeouts = Deadlines(self.clock, self._unanswered, self._request_failed)
         self.to_broker.on_lost = self.to_client.on_lost = self._transmission_lost
 
     def owes(self) -> bool:
         """Whether something is buffered, on its way, or waits to be sent again."""
-        return bool(self._unanswered or self._waiting or self._backing_off or self._on_the_wire)
+        return bool(self._unanswered or any(self._lines) or self._backing_off or self._on_the_wire)
 
     def owed(self) -> Iterator[Message]:
         """What is not known to be in the log."""
         batches = [batch for request in (*self._unanswered, *self._on_the_wire) for batch in request.batches]
         batches += self._backing_off
-        batches += [batch for waiting in self._waiting.values() for queue in waiting.values() for batch in queue]
+        batches += [batch for line in self._lines for batch in line]
         for batch in batches:
             for message, _, _ in batch.messages:
                 yield message
 
     # --- into the buffer --------------------------------------------------------------------------------------
 
-    def send(self, message: Message, topic: Topic, answer: Answer | None, attempt: int = 0, due_ns: int = 0) -> None:
-        """Hand a message to the client; `answer(message, ok)` runs when it is acknowledged or given up.
+    def send(self, message: Message, topic: Topic, answer: Answer | None = None, context: Any = None,
+             retry: Headers = (0, 0)) -> None:
+        """Hand a message to the client; `answer(context, ok)` runs when it is acknowledged or given up.
 
-        Without acks it counts as sent at once.
+        Without acks it counts as sent at once.  `retry` holds the headers of a retry topic.
         """
         if message.key is None or not topic.keyed:
             partition = topic.partitions[self._sticky_partition(topic, message.size)]
         else:
             partition = topic.partition_of(message.key)
-        node = self.cluster.leader_node(partition)
-        waiting = self._waiting.setdefault(node, {})
-        batches = waiting.setdefault(partition, deque())
-        if not batches or batches[-1].tries or batches[-1].bytes + message.size > self.batch_bytes:
-            batches.append(Batch(partition, self.clock.now_ns + self.delivery_timeout_ns))
-        batch = batches[-1]
-        batch.messages.append((message, attempt, due_ns))
-        batch.answers.append(answer if self.acks != "0" else None)
+        batch = self._open.get(partition)
+        if batch is None or batch.bytes + message.size > self.batch_bytes:
+            batch = self._open_batch(partition)
+        batch.messages.append((message, *retry))
+        batch.answers.append((answer, context))
         batch.bytes += message.size
-        if self.linger_ns == 0 or batch.bytes >= self.batch_bytes or len(batches) > 1:
+        node = partition.node
+        if self.linger_ns == 0 or batch.bytes >= self.batch_bytes or partition in self._crowded:
             self._drain(node)
-        elif node not in self._linger:
-            self._linger[node] = timer = Timer(node)
-            self.clock.arm(timer, self._lingered, self.linger_ns)
+        elif self._linger[node].callbacks is None:
+            self.clock.arm(self._linger[node], self._lingered, self.linger_ns)
         if self.acks == "0" and answer is not None:
-            answer(message, True)
+            answer(context, True)
+
+    def _open_batch(self, partition: Partition) -> Batch:
+        if partition in self._open:
+            self._crowded[partition] = None
+        batch = self._open[partition] = Batch(partition, self.clock._now + self.delivery_timeout_ns)
+        self._lines[partition.node].append(batch)
+        return batch
 
     def _sticky_partition(self, topic: Topic, size: int) -> int:
         # Without a key: stay with one partition until batch.size bytes went there (KIP-794).
@@ -141,50 +149,56 @@ class Producer:
         return state[0]
 
     def _linger_over(self, timer: Timer) -> None:
-        node: int = timer.owner
-        del self._linger[node]
-        self._drain(node)
+        self._drain(timer.owner)
 
     def forget(self) -> None:
         """The client dies: its buffer is lost, and nobody hears what is answered."""
-        self._waiting.clear()
-        self._ready.clear()
-        for request in self._unanswered:
-            self._in_flight[request.node] -= 1
+        self._open.clear()
+        self._crowded.clear()
+        for node in range(self.cluster.nodes):
+            self._lines[node].clear()
+            self._in_flight[node] = 0
+            self._linger[node] = self._linger[node].cancelled()
         self._unanswered.clear()
         self._backing_off.clear()
-        for timer in self._linger.values():
-            timer.cancelled()
-        self._linger.clear()
 
     # --- requests ---------------------------------------------------------------------------------------------
 
     def _drain(self, node: int) -> None:
-        timer = self._linger.pop(node, None)
-        if timer is not None:
-            timer.cancelled()
-        if self._in_flight.get(node, 0) >= self.in_flight_limit:
-            self._ready.add(node)
-            return
-        self._ready.discard(node)
-        waiting = self._waiting.get(node)
-        if not waiting:
-            return
-        batches = []
-        for partition in list(waiting):
-            batches.append(waiting[partition].popleft())
-            if not waiting[partition]:
-                del waiting[partition]
-        if waiting:
-            self._ready.add(node)
-        else:
-            del self._waiting[node]
-        for batch in batches:
+        linger = self._linger[node]
+        if linger.callbacks is not None:
+            self._linger[node] = linger.cancelled()
+        # What may not leave now leaves when a request is answered.
+        while self._lines[node] and self._in_flight[node] < self.in_flight_limit:
+            self._transmit(Request(self, node, self._next_batches(node), self.clock._now))  # type: ignore[arg-type]
+
+    def _next_batches(self, node: int) -> list[Batch]:
+        """The first batch of each partition of a node."""
+        taken = self._lines[node]
+        left: list[Batch] = []
+        if self._crowded:
+            line, taken = taken, []
+            partitions: set[Partition] = set()
+            for batch in line:
+                (left if batch.partition in partitions else taken).append(batch)
+                partitions.add(batch.partition)
+            self._note_crowds(left)
+        self._lines[node] = left
+        for batch in taken:
+            partition = batch.partition
+            if self._open.get(partition) is batch:
+                del self._open[partition]
             if batch.sequence < 0:
-                batch.sequence = self._sequences[batch.partition] = self._sequences.get(batch.partition, -1) + 1
-        self._transmit(Request(self, node, batches, self.clock.now_ns))
-        if node in self._ready:
-            self._drain(node)
+                batch.sequence = self._sequences[partition] = self._sequences.get(partition, -1) + 1
+        return taken
+
+    def _note_crowds(self, left: list[Batch]) -> None:
+        """Partitions that still have a full batch waiting."""
+        for partition in [batch.partition for batch in left]:
+            self._crowded.pop(partition, None)
+        for batch in left:
+            if self._open.get(batch.partition) is not batch:
+                self._crowded[batch.partition] = None
 
     def _on_arrival(self, request: Request) -> None:
         # Without acks nobody waits; only that it is on the wire has to be known.
@@ -195,11 +209,11 @@ class Producer:
         if self.acks == "0":
             self._on_the_wire[request] = None
         if self.acks != "0":
-            self._in_flight[request.node] = self._in_flight.get(request.node, 0) + 1
-            self._unanswered[request] = None
-            self._timeouts.add(request.sent_ns + self.request_timeout_ns, request)
+            self._in_flight[request.node] += 1
+            due_ns = self._unanswered[request] = request.sent_ns + self.request_timeout_ns
+            self._timeouts.watch(due_ns)
         self.to_broker.send(request, self._arrives)
-        if self.to_broker.repeats():
+        if self.to_broker.duplicates and self.to_broker.repeats():
             again = Request(self, request.node, request.batches, request.sent_ns)
             again.first = request
             for batch in request.batches:
@@ -221,8 +235,13 @@ class Producer:
         self._close(first)
         for batch in first.batches:
             self._complete(batch, True)
-        if first.node in self._ready:
-            self._drain(first.node)
+        self._go_on(first.node)
+
+    def _go_on(self, node: int) -> None:
+        # Room for another request: what has lingered long enough, or is full, was only waiting for it.
+        line = self._lines[node]
+        if line and self._linger[node].callbacks is None:
+            self._drain(node)
 
     def _close(self, request: Request) -> None:
         del self._unanswered[request]
@@ -232,9 +251,11 @@ class Producer:
         if batch.done:
             return
         batch.done = True
-        for (message, _, _), answer in zip(batch.messages, batch.answers, strict=True):
+        if self.acks == "0":
+            return
+        for answer, context in batch.answers:
             if answer is not None:
-                answer(message, ok)
+                answer(context, ok)
 
     # --- what goes wrong --------------------------------------------------------------------------------------
 
@@ -254,8 +275,7 @@ class Producer:
                 self._complete(batch, False)
             else:
                 self._retry_later(request.node, batch)
-        if request.node in self._ready:
-            self._drain(request.node)
+        self._go_on(request.node)
 
     def _retry_later(self, node: int, batch: Batch) -> None:
         # Exponential from retry.backoff.ms with a jitter of a fifth, up to retry.backoff.max.ms (KIP-580).
@@ -269,7 +289,9 @@ class Producer:
             if self.clock.now_ns >= batch.deadline_ns:
                 self._complete(batch, False)
                 return
-            self._waiting.setdefault(node, {}).setdefault(batch.partition, deque()).appendleft(batch)
+            if any(other.partition is batch.partition for other in self._lines[node]):
+                self._crowded[batch.partition] = None
+            self._lines[node].insert(0, batch)
             self._drain(node)
 
         self.clock.at(min(self.clock.now_ns + wait_ns, batch.deadline_ns), again)

@@ -45,8 +45,8 @@ PLAIN = Properties()
 class Publication(Signal):
     """One basic.publish: re-armed for the way in, the disk, and the way of its confirm.
 
-    `context` is the publishing application's own; `publisher` awaits the confirm (None: nobody does); `first` is the publication of which this is a repetition;
-    `waiting` counts the queues that do not have it safe yet.
+    `context` is the publishing application's own; `publisher` awaits the confirm (None: nobody does); `first` is
+    the publication of which this is a repetition; `waiting` counts the queues that do not have it safe yet.
     """
 
     __slots__ = (

@@ -37,7 +37,9 @@ def sentences(source: str | Path) -> list[str]:
 def expected(file: Path) -> list[str]:
     """The sentences at the top of a file, each `LINE: SENTENCE`; line 0 stands for the file as a whole."""
     found = EXPECTED.findall(file.read_bytes())
-    return [f"{file}:{line.decode()}: {sentence.decode()}".replace(f"{file}:0:", f"{file}:") for line, sentence in found]
+    return [
+        f"{file}:{line.decode()}: {sentence.decode()}".replace(f"{file}:0:", f"{file}:") for line, sentence in found
+    ]
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -68,7 +70,10 @@ def test_no_traceback_and_no_code_is_run(tmp_path: Path) -> None:
     program += "try:\n    load(sys.argv[1])\nexcept ScenarioError as error:\n    sys.exit(str(error))\n"
     ended = subprocess.run([sys.executable, "-c", program, str(file)], capture_output=True, text=True)
     assert not mark.exists()
-    assert ended.stderr == f'{file}:1: title: "tag:yaml.org,2002:python/object/apply:os.mkdir" is a tag: write plain values\n'
+    assert (
+        ended.stderr
+        == f'{file}:1: title: "tag:yaml.org,2002:python/object/apply:os.mkdir" is a tag: write plain values\n'
+    )
 
 
 def test_a_file_over_1_mb_is_not_looked_into(tmp_path: Path) -> None:
@@ -84,7 +89,9 @@ def test_a_megabyte_of_values_is_left_where_it_becomes_too_much() -> None:
 
 
 def test_a_file_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
-    assert sentences(tmp_path / "none.yml") == [f"{tmp_path}/none.yml: the file cannot be read: No such file or directory"]
+    assert sentences(tmp_path / "none.yml") == [
+        f"{tmp_path}/none.yml: the file cannot be read: No such file or directory"
+    ]
     assert sentences(tmp_path) == [f"{tmp_path}: the file cannot be read: Is a directory"]
     assert sentences("a\0b") == ["a\\x00b: the file cannot be read: this is no name of a file"]
 

@@ -22,15 +22,18 @@ PACKAGE = ROOT / "edasim"
 ROOMS = (
     "version", "shipped", "core", "scenario", "brokers", "services", "architectures", "simulate", "measure",
     "study", "sourcing", "schemas", "charts", "pictures", "lab", "report",
-    "edasim", "jobs", "cli", "__main__",
+    "edasim", "jobs", "commands", "cli", "__main__",
 )
 ENGINE_ROOMS = {"edasim", *ROOMS[: ROOMS.index("study") + 1]}
 HEAVY_LIBRARIES = {"matplotlib", "networkx", "ipywidgets", "pandas", "scipy"}
 
 # A result is asked for its chart or data frame (`both.chart()`, `run.frame()`). Such a method opens a room
 # above its own, or a library that its room does without, when it is called and not before.
-# {"edasim/study/comparison.py": {"charts"}}
-OPENED_WHEN_CALLED: dict[str, set[str]] = {}
+OPENED_WHEN_CALLED: dict[str, set[str]] = {
+    "edasim/simulate.py": {"measure", "pandas"},
+    "edasim/measure/frame.py": {"pandas"},
+    "edasim/study/comparison.py": {"charts", "matplotlib"},
+}
 
 FILE_LIMIT = 400
 FUNCTION_LIMIT = 60

@@ -1,0 +1,199 @@
+"""Over time: what waits, how stale it is, what is done, what stands half done; faults as bands."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from edasim.charts.marks import Label, draw_bands, draw_curves, label_ends, label_peaks, title
+from edasim.charts.style import INK, axes, look, styled
+from edasim.charts.subject import comparison_of
+from edasim.simulate import Run
+from edasim.study.comparison import Comparison
+from edasim.study.words import count_text, display, listed, seconds_text, subject
+
+_NOTHING = 0.02
+
+
+def backlog(*subjects: Run | Comparison, ax: Axes | None = None, service: str | None = None) -> Axes:
+    """Messages that wait for a service over time; without a name, for the one with the most at any time."""
+    comparison = comparison_of(subjects)
+    chosen = service or hardest_hit(comparison, "services.{}.backlog_max")
+    path = f"services.{chosen}.backlog_max"
+    with styled():
+        ax = axes(ax)
+        peaks = {name: count_text(comparison.interval(name, path)) for name in comparison.architectures}
+        _over_time(ax, comparison, f"backlog {chosen}", peaks)
+        most = max(comparison.architectures, key=lambda name: comparison.interval(name, path).mean)
+        title(ax, _titled(comparison, f"up to {peaks[most]} messages wait for {chosen}"))
+        ax.set_ylabel(f"messages waiting for {chosen}")
+    return ax
+
+
+def staleness(*subjects: Run | Comparison, ax: Axes | None = None, service: str | None = None) -> Axes:
+    """The age of the oldest accepted order that a service has not applied, over time."""
+    comparison = comparison_of(subjects)
+    chosen = service or hardest_hit(comparison, "services.{}.staleness_s.max")
+    path = f"services.{chosen}.staleness_s.max"
+    with styled():
+        ax = axes(ax)
+        peaks = {name: seconds_text(comparison.interval(name, path)) for name in comparison.architectures}
+        _over_time(ax, comparison, f"staleness {chosen}", peaks)
+        oldest = max(comparison.architectures, key=lambda name: comparison.interval(name, path).mean)
+        title(ax, _titled(comparison, f"{chosen}'s view is up to {peaks[oldest]} old on {display(oldest)}"))
+        ax.set_ylabel(f"age of the oldest order missing in {chosen} (s)")
+    return ax
+
+
+def torn(*subjects: Run | Comparison, ax: Axes | None = None) -> Axes:
+    """Orders that stand half done, over time."""
+    comparison = comparison_of(subjects)
+    with styled():
+        ax = axes(ax)
+        peaks = {name: count_text(comparison.interval(name, "torn_peak")) for name in comparison.architectures}
+        _over_time(ax, comparison, "torn", peaks)
+        most = max(comparison.architectures, key=lambda name: comparison.interval(name, "torn_peak").mean)
+        title(ax, _titled(comparison, f"up to {peaks[most]} orders stand half done"))
+        ax.set_ylabel("orders with some effects but not all")
+    return ax
+
+
+def completed(*subjects: Run | Comparison, ax: Axes | None = None, zoom: bool = False) -> Axes:
+    """Orders done so far, over time, with how long the catch-up took; `zoom` shows the time around the fault only."""
+    comparison = comparison_of(subjects)
+    with styled():
+        ax = axes(ax)
+        last_s = draw_curves(ax, comparison, "completed")
+        draw_bands(ax, comparison)
+        end_s = _zoom_end_s(comparison, last_s) if zoom else last_s
+        start_s = max(0.0, comparison.focus.start_s - 0.35 * (end_s - comparison.focus.start_s)) if zoom else 0.0
+        ax.set_xlim(start_s, end_s)
+        _fit_height(ax, comparison, start_s, end_s)
+        _label_catch_up(ax, comparison)
+        label_ends(ax, _end_labels(comparison, end_s))
+        title(ax, _titled(comparison, _gap_words(comparison)))
+        ax.set_xlabel("time since the start (s)")
+        ax.set_ylabel("orders done")
+    return ax
+
+
+def hardest_hit(comparison: Comparison, path: str) -> str:
+    """The service whose number at the path, `{}` standing for its name, is the largest in any architecture."""
+    return max(
+        comparison.scenario.services,
+        key=lambda service: max(
+            comparison.interval(name, path.format(service)).mean for name in comparison.architectures
+        ),
+    )
+
+
+def _titled(comparison: Comparison, seen: str) -> str:
+    what = comparison.focus.text
+    return f"{what}: {seen}" if what and len(what) < 50 else seen
+
+
+def _over_time(ax: Axes, comparison: Comparison, curve: str, peaks: dict[str, str]) -> None:
+    last_s = draw_curves(ax, comparison, curve)
+    draw_bands(ax, comparison)
+    ax.set_xlim(0, last_s * 1.02 or 1)
+    highest = max(float(comparison.curve(name, curve)[1].max()) for name in comparison.architectures)
+    ax.set_ylim(0, 1.18 * highest or 1)
+    ax.set_xlabel("time since the start (s)")
+    labels, flat, right_of = [], [], 0.0
+    for name in comparison.architectures:
+        times_s, mean, _ = comparison.curve(name, curve)
+        peak = int(np.argmax(mean))
+        if mean[peak] <= _NOTHING * highest:
+            flat.append(name)
+            continue
+        architecture = comparison.first(name).architecture
+        labels.append(Label(float(times_s[peak]), float(mean[peak]), f"{display(name)} {peaks[name]}", architecture))
+        right_of = max(right_of, float(times_s[peak]))
+    label_peaks(ax, labels, min(right_of + 0.07 * last_s, 0.72 * last_s))
+    if flat:
+        nothing = "always 0" if all(not comparison.curve(name, curve)[1].any() for name in flat) else "next to nothing"
+        ax.annotate(
+            f"{listed(map(display, flat))}: {nothing}",
+            (0.01, 0.02),
+            xycoords="axes fraction",
+            va="bottom",
+            fontsize="small",
+            color=INK,
+        )
+
+
+def _zoom_end_s(comparison: Comparison, last_s: float) -> float:
+    """A little after the last architecture has caught up."""
+    view = comparison.focus
+    waits = [comparison.interval(name, "catch_up_s").mean for name in comparison.architectures]
+    longest_s = max((wait for wait in waits if math.isfinite(wait)), default=0.0)
+    return last_s if view.whole else min(last_s, view.end_s + max(1.35 * longest_s, 0.3 * (view.end_s - view.start_s)))
+
+
+def _fit_height(ax: Axes, comparison: Comparison, start_s: float, end_s: float) -> None:
+    heights = [
+        values
+        for times_s, mean, half in (comparison.curve(name, "completed") for name in comparison.architectures)
+        for here in [(times_s >= start_s) & (times_s <= end_s)]
+        for values in (mean[here] - half[here], mean[here] + half[here])
+        if here.any()
+    ]
+    low, high = min(values.min() for values in heights), max(values.max() for values in heights)
+    ax.set_ylim(max(0.0, low - 0.03 * (high - low)), high + 0.06 * (high - low) or 1)
+
+
+def _end_labels(comparison: Comparison, end_s: float) -> list[Label]:
+    labels = []
+    for name in comparison.architectures:
+        times_s, mean, _ = comparison.curve(name, "completed")
+        value = float(np.interp(end_s, times_s, mean))
+        labels.append(Label(end_s, value, display(name), comparison.first(name).architecture))
+    return labels
+
+
+def _label_catch_up(ax: Axes, comparison: Comparison) -> None:
+    """A bracket from the end of the fault to when what waited is worked off, where orders were kept."""
+    view = comparison.focus
+    names = [name for name in comparison.architectures if comparison.first(name).answer == "received"]
+    if view.whole or not names:
+        return
+    name = max(names, key=lambda one: comparison.interval(one, "catch_up_s").mean)
+    wait = comparison.interval(name, "catch_up_s")
+    if not wait.known or wait.mean < 0.01 * view.end_s:
+        return
+    low, high = ax.get_ylim()
+    height = low + 0.07 * (high - low)
+    colour = look(comparison.first(name).architecture).colour
+    ax.annotate(
+        "",
+        (view.end_s, height),
+        (view.end_s + wait.mean, height),
+        arrowprops={"arrowstyle": "|-|, widthA=0.25, widthB=0.25", "color": colour, "linewidth": 1.5},
+    )
+    ax.annotate(
+        f"{display(name)} catches up in {seconds_text(wait)}",
+        (view.end_s + wait.mean / 2, height),
+        xytext=(0, 5),
+        textcoords="offset points",
+        ha="center",
+        va="bottom",
+        fontsize="small",
+        color=INK,
+        annotation_clip=False,
+    )
+
+
+def _gap_words(comparison: Comparison) -> str:
+    """What the ends of the curves say."""
+    done = {name: comparison.interval(name, "orders.done") for name in comparison.architectures}
+    most = max(done, key=lambda name: done[name].mean)
+    least = min(done, key=lambda name: done[name].mean)
+    gap = comparison.difference(most, "orders.done", least)
+    if most == least or (comparison.replications > 1 and not gap.sign) or gap.interval.mean < 0.5:
+        return f"{count_text(done[most])} orders get done"
+    equals = [name for name in done if name == most or not comparison.difference(name, "orders.done", most).sign]
+    some = len(equals) > 1 and comparison.replications > 1
+    who = f"{listed(map(subject, equals))} get" if some else f"{subject(most)} gets"
+    return f"{who} {count_text(gap.interval)} more orders done than {subject(least)}"

@@ -1,0 +1,74 @@
+"""The command line: `edasim WORD ...`. Each word's work is in `edasim.commands`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from edasim import jobs
+from edasim.commands.checking import check
+from edasim.commands.comparing import compare, run
+from edasim.commands.describing import describe
+from edasim.commands.failing import BROKEN, STOPPED, plainly
+from edasim.version import __version__
+
+app = typer.Typer(
+    name="edasim",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="A flight simulator for event-driven architecture: the same orders through four ways to build a shop.",
+    epilog="Begin with: edasim demo",
+)
+for command in (run, compare, check, describe):
+    app.command()(command)
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        print(f"edasim {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def edasim(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """A flight simulator for event-driven architecture."""
+
+
+@app.command()
+@plainly
+def demo() -> None:
+    """Put the payment outage through all four architectures and save table, verdict and charts in out/demo.
+
+    Example: edasim demo
+    """
+    code = main(jobs.demo_command())
+    raise typer.Exit(code)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@plainly
+def test(context: typer.Context) -> None:
+    """Run the tests of the clone that this is, on two cores; what follows goes to pytest.
+
+    Example: edasim test -k precision
+    """
+    raise typer.Exit(jobs.test(context.args))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the words after `edasim` say; returns the exit code: 0 fine, 1 broken, 2 bad input, 130 stopped."""
+    try:
+        app(args=list(sys.argv[1:] if arguments is None else arguments), prog_name="edasim")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else BROKEN if end.code else 0
+    except KeyboardInterrupt:
+        return STOPPED
+    return 0

@@ -1,0 +1,1 @@
+"""What the words after `edasim` do, one module for each."""

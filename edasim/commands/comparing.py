@@ -1,0 +1,117 @@
+"""`edasim compare` and `edasim run`: simulate, print a table and a verdict, or JSON, and save what was asked for."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edasim.commands.failing import STOPPED, complain, plainly
+from edasim.commands.options import (
+    AllowLarge,
+    Architectures,
+    File,
+    Json,
+    Out,
+    Seed,
+    Set,
+    named,
+    read_scenario,
+    usable_folder,
+)
+from edasim.commands.printing import print_table, print_text
+from edasim.commands.progress import SlowProgress
+from edasim.scenario.value import Scenario
+from edasim.study.comparison import Comparison
+
+Replications = Annotated[
+    int, typer.Option("--replications", min=1, max=100_000, help="How often it is repeated with other seeds.")
+]
+
+
+@plainly
+def compare(  # noqa: PLR0913 - the options of a command
+    file: File,
+    arch: Architectures = None,
+    replications: Replications = 10,
+    seed: Seed = 1,
+    setting: Set = None,
+    out: Out = None,
+    json: Json = False,
+    allow_large: AllowLarge = False,
+) -> None:
+    """Put the same orders through each architecture: a table with error bars, a verdict, charts.
+
+    Differences are paired, against the first architecture.
+
+    Example: edasim compare scenarios/payment-outage.yml --set client.timeout=30s --out out/
+    """
+    scenario = read_scenario(file, setting, allow_large)
+    comparison, stopped = _study(scenario, named(arch), replications, seed, usable_folder(out))
+    if not json:
+        print_table(comparison.table())
+        print_text(comparison.verdict())
+    _finish(comparison, out, json, stopped)
+
+
+@plainly
+def run(  # noqa: PLR0913 - the options of a command
+    file: File,
+    arch: Architectures = None,
+    replications: Replications = 1,
+    seed: Seed = 1,
+    setting: Set = None,
+    out: Out = None,
+    json: Json = False,
+    allow_large: AllowLarge = False,
+) -> None:
+    """Run a scenario in one architecture, or once in each that it lists, and print the numbers.
+
+    Example: edasim run scenarios/payment-outage.yml --arch kafka --seed 7
+    """
+    scenario = read_scenario(file, setting, allow_large)
+    comparison, stopped = _study(scenario, named(arch), replications, seed, usable_folder(out))
+    if not json:
+        if comparison.replications > 1:
+            print_table(comparison.table())
+        else:
+            print("\n\n".join(str(one) for one in comparison.runs.values()))
+    _finish(comparison, out, json, stopped)
+
+
+def _study(
+    scenario: Scenario, architectures: list[str] | None, replications: int, seed: int, out: Path | None
+) -> tuple[Comparison, bool]:
+    """The comparison, and whether Ctrl-C stopped it; exits when there is nothing yet."""
+    from edasim.study.compare import Interrupted
+    from edasim.study.compare import compare as compare_architectures
+
+    try:
+        with SlowProgress("simulating") as progress:
+            return compare_architectures(scenario, architectures, replications, seed, progress.advance), False
+    except Interrupted as stop:
+        if stop.comparison is None:
+            complain("Stopped before the first replication was finished everywhere: there is nothing to save.")
+            raise typer.Exit(STOPPED) from None
+        done = f"{stop.comparison.replications} of {replications} replications were finished"
+        complain(f"Stopped: {done}; what follows{' and what is saved' if out else ''} is marked incomplete.")
+        return stop.comparison, True
+
+
+def _finish(comparison: Comparison, out: Path | None, json: bool, stopped: bool) -> None:
+    from edasim.study.comparison import json_text
+
+    if json:
+        sys.stdout.write(json_text(comparison.as_dict()))
+    if out is not None:
+        with SlowProgress("drawing") as progress:
+            files = comparison.save(out, progress.advance)
+        charts = [file.name for file in files if file.suffix == ".png"]
+        others = [file.name for file in files if file.suffix not in (".png", ".svg")]
+        where = f"Saved in {out}: {', '.join(others)}; charts, each as PNG and SVG: {', '.join(charts)}"
+        (complain if json else print_text)(where)
+    sys.stdout.flush()
+    if stopped:
+        raise typer.Exit(STOPPED)

@@ -1,0 +1,86 @@
+"""The options that commands share, and the scenario that they name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edasim.core.quantity import QuantityError
+from edasim.scenario.document import read_document, scalar
+from edasim.scenario.errors import Problem, ScenarioError
+from edasim.scenario.path import with_value
+from edasim.scenario.reading import build, load
+from edasim.scenario.value import Scenario
+from edasim.scenario.writing import to_dict
+from edasim.shipped import scenario_file, scenario_names
+
+File = Annotated[
+    str, typer.Argument(metavar="FILE", help="A scenario file, or the name of a shipped one such as payment-outage.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same numbers, bit by bit.")]
+Out = Annotated[
+    Path | None, typer.Option("--out", metavar="FOLDER", help="Save numbers, verdict and charts in this folder.")
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help="Change a value of the scenario; may be given several times."),
+]
+Architectures = Annotated[
+    list[str] | None,
+    typer.Option("--arch", metavar="NAME", help="Only this architecture; may be given several times, or a,b."),
+]
+AllowLarge = Annotated[bool, typer.Option("--allow-large", help="Do not refuse a run of over 10^8 events or 2 GB.")]
+
+
+def read_scenario(file: str, settings: list[str] | None = None, allow_large: bool = False) -> Scenario:
+    """The scenario of a file (or the name of a shipped one), with the values of `--set`; raises ScenarioError."""
+    if not settings:
+        return load(found(file), allow_large)
+    scenario = load(found(file), allow_large=True)
+    data = to_dict(scenario)
+    for setting in settings:
+        path, value = split_setting(setting)
+        try:
+            data = with_value(data, scenario, path, value)
+        except QuantityError as error:
+            raise ScenarioError([Problem(str(error), f"--set {path}")]) from None
+    return build(data, allow_large)
+
+
+def found(file: str) -> str:
+    """The path of a file; a bare name that is no file here may be that of a shipped scenario."""
+    if not Path(file).exists() and file.removesuffix(".yml") in scenario_names() and not Path(file).parent.name:
+        return str(scenario_file(file))
+    return file
+
+
+def split_setting(setting: str) -> tuple[str, object]:
+    """The path and the value of a `--set`, the value read as a file would read it."""
+    path, equals, text = setting.partition("=")
+    if not equals or not path.strip():
+        example = "--set services.payment.fails=10%"
+        raise ScenarioError([Problem(f'"{setting}" has no path and value: write it as in {example}', "--set")])
+    value = text.strip()
+    if value[:1] in ("[", "{"):
+        return path.strip(), read_document(f"value: {value}").data["value"]
+    return path.strip(), scalar(value)
+
+
+def named(architectures: list[str] | None) -> list[str] | None:
+    """The architectures of `--arch`, also when several stand in one, with a comma between."""
+    if not architectures:
+        return None
+    return [name.strip() for given in architectures for name in given.split(",") if name.strip()]
+
+
+def usable_folder(out: Path | None) -> Path | None:
+    """Make the folder of `--out` before anything long begins; raises OSError when that is not possible."""
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        probe = out / ".edasim-was-here"
+        probe.touch()
+        probe.unlink()
+    return out

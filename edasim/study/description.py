@@ -1,0 +1,246 @@
+"""A scenario told in plain words: who publishes, who handles, load against capacity, what breaks, how it is wired."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edasim.core.quantity import SECOND_NS, show_duration, show_share
+from edasim.scenario.architecture_options import KafkaOptions, MonolithOptions, RabbitOptions, RpcOptions
+from edasim.scenario.broker_options import fidelity_notes, resolve
+from edasim.scenario.fault import Fault
+from edasim.scenario.retry_policy import Retry
+from edasim.scenario.value import Scenario, Service
+from edasim.simulate import BUILDERS
+from edasim.study.focus import fault_words, spaced, span_s
+from edasim.study.load import Load, loads
+from edasim.study.words import capitalised, counted, display, grouped, listed, seconds_short
+
+_PARTS = ("broker", "database", "gateway")
+_WHERE = {"worker": "the worker waits for it", "back": "it goes to the tail", "aside": "it waits aside"}
+
+
+class Description:
+    """The words of a scenario in some of its architectures."""
+
+    def __init__(self, scenario: Scenario, architectures: tuple[str, ...]) -> None:
+        self.scenario = scenario
+        self.architectures = architectures
+        self.loads = loads(scenario)
+
+    def paragraphs(self) -> list[str]:
+        """Everything, a paragraph for each theme."""
+        faults = [f"{capitalised(self.fault(name))}." for name in self.scenario.faults]
+        return [
+            f"{self.scenario.title}. {self.scenario.description}".rstrip(),
+            " ".join([self.time(), *map(self.producer, self.scenario.producers)]),
+            "\n".join(self.service(name) for name in self.scenario.services),
+            f"{self.customer()} {retry_words(self.scenario.retry)}",
+            " ".join(faults) or "Nothing breaks.",
+            *(self.wiring(architecture) for architecture in self.architectures),
+        ]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same for programs: words, and the numbers of the load (None where infinite)."""
+        scenario = self.scenario
+        return {
+            "scenario": scenario.title,
+            "orders": self.orders(),
+            "producers": {name: self.producer(name) for name in scenario.producers},
+            "services": {name: self._service_node(name) for name in scenario.services},
+            "faults": {name: self.fault(name) for name in scenario.faults},
+            "architectures": {
+                name: {
+                    "wiring": self.wiring(name),
+                    "notes": notes(scenario, name),
+                    "not_applicable": self.missing(name),
+                }
+                for name in self.architectures
+            },
+        }
+
+    def _service_node(self, name: str) -> dict[str, Any]:
+        load = self.loads[name]
+        return {
+            "words": self.service(name),
+            "messages_per_s": _finite(load.per_s),
+            "workers_needed": _finite(load.needed),
+            "workers_needed_at_peak": _finite(load.peak_needed),
+            "workers": load.workers,
+        }
+
+    # --- sentences --------------------------------------------------------------------------------------------
+
+    def orders(self) -> int:
+        """About how many orders are placed."""
+        if self.scenario.orders is not None:
+            return self.scenario.orders
+        arrivals = [producer.arrivals for producer in self.scenario.producers.values()]
+        return round(sum(one.expected(0.0, span_s(self.scenario)) for one in arrivals))
+
+    def time(self) -> str:
+        """How long, and how many."""
+        scenario = self.scenario
+        length = f"for {_duration(scenario.duration)}" if scenario.duration is not None else "until there are enough"
+        warm_up = f"; those of the first {_duration(scenario.warm_up)} are not counted" if scenario.warm_up else ""
+        return f"About {grouped(self.orders())} orders are placed {length}{warm_up}."
+
+    def producer(self, name: str) -> str:
+        """What a producer does."""
+        producer = self.scenario.producers[name]
+        keys = "" if producer.keys.text == "each order" else f", with the key {producer.key} ({producer.keys.text})"
+        return f"{name} publishes {producer.publishes} ({producer.arrivals.text}){keys}."
+
+    def service(self, name: str) -> str:
+        """What a service does, and its load against its capacity."""
+        service = self.scenario.services[name]
+        extras = [text for text in _extras(service) if text]
+        return (
+            f"{name} handles {listed(service.handles)} in {service.work.text}: {load_words(self.loads[name])}"
+            f"{'; ' + '; '.join(extras) if extras else ''}."
+        )
+
+    def customer(self) -> str:
+        """How patient a customer is."""
+        client = self.scenario.client
+        waits = (
+            "waits for ever" if client.timeout is None else f"leaves after {_duration(client.timeout)} without answer"
+        )
+        again = f"tries {client.retries} more times" if client.retries else "does not try again"
+        return f"A customer {waits} and {again}."
+
+    def fault(self, name: str) -> str:
+        """What breaks, and when."""
+        fault = self.scenario.faults[name]
+        when = f"from {_duration(fault.at)} on" if fault.at is not None else f"after every {fault.every}"
+        return f"{name}: {fault_words(fault)}, {when}{self._piles_up(fault)}"
+
+    def _piles_up(self, fault: Fault) -> str:
+        """What an outage leaves behind, where that can be said beforehand."""
+        load = self.loads.get(fault.target)
+        length_ns = fault.for_.constant_ns if fault.for_ is not None else None
+        if load is None or length_ns is None or fault.kind not in ("unavailable", "crash", "stop"):
+            return ""
+        waiting = load.per_s * length_ns / SECOND_NS
+        spare = (load.workers - load.needed) / load.needed * load.per_s if load.needed else 0.0
+        text = f"; by its end about {grouped(waiting)} messages wait for {fault.target}"
+        return f"{text}, and it takes about {seconds_short(waiting / spare)} to work them off" if spare > 0 else text
+
+    def missing(self, architecture: str) -> list[str]:
+        """The faults on parts that an architecture lacks."""
+        parts: frozenset[str] = BUILDERS[architecture].parts  # type: ignore[attr-defined]
+        return [
+            name for name, fault in self.scenario.faults.items() if fault.target in _PARTS and fault.target not in parts
+        ]
+
+    def wiring(self, architecture: str) -> str:
+        """How the scenario is built in an architecture, with what of it is not modelled."""
+        options = getattr(self.scenario.architectures, architecture)
+        words = _WIRING[architecture](self.scenario, options)
+        found = [f"{name} is {note}" for name, note in notes(self.scenario, architecture).items()]
+        missing = [f"fault {name} is not applicable here" for name in self.missing(architecture)]
+        more = [f"{capitalised(text)}." for text in (*found, *missing)]
+        return " ".join([f"{display(architecture)}: {words}", *more])
+
+
+def load_words(load: Load) -> str:
+    """`needs 1.2 workers and has 3`, and what follows when that is not enough."""
+    workers = counted(load.workers, "worker")
+    if load.needed == float("inf"):
+        return f"no number of workers is enough, and it has {load.workers}"
+    words = (
+        f"needs {load.needed:.2g} workers and has {load.workers}"
+        if load.workers != 1
+        else (f"needs {load.needed:.2g} of its {workers}")
+    )
+    if load.utilisation >= 1:
+        return f"{words}, so its backlog grows for as long as orders come"
+    if load.peak_needed >= load.workers:
+        return f"{words}; at the busiest time it needs {load.peak_needed:.2g}, and its backlog grows"
+    return words
+
+
+def retry_words(retry: Retry) -> str:
+    """What follows a failed attempt."""
+    if retry.attempts == 1:
+        return "A failed attempt is not repeated."
+    most = "without limit" if retry.attempts is None else f"up to {retry.attempts} attempts in all"
+    backoff = retry.backoff.text
+    wait = "at once" if backoff == "none" else f"after a backoff ({backoff}, jitter {retry.jitter})"
+    return f"A failed attempt is repeated {wait}, {most}; {_WHERE[retry.where]}."
+
+
+def notes(scenario: Scenario, architecture: str) -> dict[str, str]:
+    """The broker options that the scenario names and that are not modelled in full: {name: status and reason}."""
+    options = getattr(scenario.architectures, architecture)
+    found: dict[str, str] = {}
+    if isinstance(options, KafkaOptions):
+        for section in ("topic", "producer", "consumer", "broker"):
+            found |= fidelity_notes(f"kafka {section}", getattr(options, section))
+    if isinstance(options, RabbitOptions):
+        for given in (options.queue, *options.queues.values()):
+            found |= fidelity_notes("rabbitmq queue", given)
+    return found
+
+
+def _extras(service: Service) -> list[str]:
+    shares = [f"{publication.event} ({show_share(publication.share)})" for publication in service.publishes]
+    published = shares if service.publishes_one_of else [publication.event for publication in service.publishes]
+    return [
+        f"{show_share(service.fails)} of its attempts fail" if service.fails else "",
+        f"{show_share(service.poison)} of its messages are poison" if service.poison else "",
+        f"publishes {listed(published)}" if published else "",
+        "" if service.required else "an order is done without it",
+        "handling a message twice does no harm" if service.idempotent else "",
+        f"joins after {_duration(service.joins)}" if service.joins else "",
+        retry_words(service.retry).rstrip(".").replace("A failed", "a failed") if service.retry else "",
+    ]
+
+
+def _monolith(scenario: Scenario, options: MonolithOptions) -> str:
+    threads = options.threads or sum(service.workers for service in scenario.services.values())
+    return (
+        f"one process with {threads} threads and one database; an order holds a thread through all modules, "
+        f"and its effects exist at the commit. A yes means done."
+    )
+
+
+def _rpc(scenario: Scenario, options: RpcOptions) -> str:
+    way = "one after another" if options.calls == "sequential" else "level by level, in parallel"
+    return (
+        f"a gateway calls the {len(scenario.services)} services {way}, with {options.open_requests} open requests "
+        f"at most; each service has its own workers and line. A yes means done."
+    )
+
+
+def _kafka(scenario: Scenario, options: KafkaOptions) -> str:
+    topic = resolve("kafka topic", options.version, options.topic)
+    producer = resolve("kafka producer", options.version, options.producer)
+    partitions = int(str(topic["partitions"]))
+    idle = [name for name, service in scenario.services.items() if service.workers > partitions]
+    spare = f" With {counted(partitions, 'partition')}, members of {listed(idle)} stay idle." if idle else ""
+    replicas = counted(int(str(topic["replication.factor"])), "replica")
+    return (
+        f"version {options.version}, a topic for each event with {counted(partitions, 'partition')} and {replicas}, "
+        f"a consumer group for each service; a yes means received (acks {producer['acks']}).{spare}"
+    )
+
+
+def _rabbitmq(scenario: Scenario, options: RabbitOptions) -> str:
+    queue = resolve("rabbitmq queue", options.version, options.queue)
+    prefetch = "unlimited" if options.prefetch is None else str(options.prefetch)
+    yes = "the broker confirms" if options.confirms else "it is sent, unconfirmed"
+    return (
+        f"version {options.version}, a {options.exchange} exchange, a {queue['x-queue-type']} queue for each service, "
+        f"prefetch {prefetch}; a yes means received ({yes})."
+    )
+
+
+_WIRING: dict[str, Any] = {"monolith": _monolith, "rpc": _rpc, "kafka": _kafka, "rabbitmq": _rabbitmq}
+
+
+def _duration(length_ns: int | None) -> str:
+    return spaced(show_duration(length_ns or 0))
+
+
+def _finite(number: float) -> float | None:
+    return round(number, 6) if number < float("inf") else None

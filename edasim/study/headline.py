@@ -1,0 +1,52 @@
+"""The one sentence above a slide: what happened, to how many, with its interval, and what it cost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edasim.study.words import capitalised, count_text, listed, seconds_short, subject
+
+if TYPE_CHECKING:
+    from edasim.study.comparison import Comparison
+
+_WORTH_A_WORD = 0.5
+
+
+def headline(comparison: Comparison) -> str:
+    """`Payment down for 10 s: the monolith turned 344 ± 19 of 393 customers away; Kafka kept them all ...`"""
+    focus = comparison.focus
+    where = "orders" if focus.whole else "focus"
+    placed = f"{comparison.interval(comparison.architectures[0], f'{where}.placed').mean:,.0f}"
+    refusing = [
+        name for name in comparison.architectures if comparison.interval(name, f"{where}.refused").mean >= _WORTH_A_WORD
+    ]
+    lead = f"{focus.text}: " if focus.text else ""
+    if not refusing:
+        return capitalised(f"{lead}nobody of {placed} customers turned away; {_waits(comparison)}")
+    counts = [count_text(comparison.interval(name, f"{where}.refused")) for name in refusing]
+    told = [f"{subject(refusing[0])} turned {counts[0]} of {placed} customers away"]
+    told += [f"{subject(name)} {count}" for name, count in zip(refusing[1:], counts[1:], strict=True)]
+    return capitalised(f"{lead}{listed(told)}{_kept(comparison, refusing)}")
+
+
+def _kept(comparison: Comparison, refusing: list[str]) -> str:
+    """What became of the orders of those who turned nobody away."""
+    kept = [name for name in comparison.architectures if name not in refusing]
+    if not kept:
+        return ""
+    losers = [name for name in kept if comparison.interval(name, "orders.lost").mean >= _WORTH_A_WORD]
+    if losers:
+        lost = [f"{count_text(comparison.interval(name, 'orders.lost'))} with {subject(name)}" for name in losers]
+        return f"; {listed(map(subject, kept))} took them all but lost {listed(lost)}"
+    name, whose = comparison.most(kept, "torn_peak")
+    torn = comparison.interval(name, "torn_peak")
+    halves = f", and up to {count_text(torn)} stood half done meanwhile{whose}" if torn.mean >= _WORTH_A_WORD else ""
+    return f"; {listed(map(subject, kept))} kept them all{halves}"
+
+
+def _waits(comparison: Comparison) -> str:
+    """How long they waited, where nobody was turned away."""
+    percentile = comparison.percentile_known(comparison.architectures, "completion_latency_s")
+    ends = {name: comparison.interval(name, f"completion_latency_s.{percentile}") for name in comparison.architectures}
+    waits = [f"{seconds_short(end.mean)} with {subject(name)}" for name, end in ends.items()]
+    return f"orders were done within {listed(waits)} ({percentile})"

@@ -1,0 +1,150 @@
+"""What a study keeps of one run: its numbers, its curves on a common grid, the outcome of each order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edasim.core.quantity import SECOND_NS
+from edasim.measure.orders import OUTCOMES
+from edasim.measure.summary import Summary, spread
+from edasim.scenario.value import Scenario
+from edasim.simulate import Run
+from edasim.study.focus import Focus, focus, span_s
+
+Floats = NDArray[np.floating[Any]]
+GRID_POINTS = 300
+_TIDY = (1.0, 2.0, 5.0)
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One run, reduced.
+
+    `numbers` is the architecture's node of `--json`; `further` has the same shape and holds what only tables, verdicts
+    and charts use. `curves` are values at 0, 1, 2 ... times `step_s`, by name: completed, torn, open, `backlog NAME`,
+    `staleness NAME`. `fates` are the outcomes (places in OUTCOMES) of the orders in the focus, as they were placed.
+    """
+
+    architecture: str
+    seed: int
+    answer: str
+    capacity: Mapping[str, int]
+    not_applicable: tuple[str, ...]
+    bands: tuple[tuple[str, float, float], ...]
+    numbers: Mapping[str, Any]
+    further: Mapping[str, Any]
+    step_s: float
+    curves: Mapping[str, Floats]
+    fates: NDArray[np.int8]
+
+    def number(self, path: str) -> float:
+        """The number at a dotted path such as `orders.refused`; infinite where there is none."""
+        for tree in (self.numbers, self.further):
+            value: Any = tree
+            for step in path.split("."):
+                value = value.get(step) if isinstance(value, Mapping) else None
+            if value is not None:
+                return float(value)
+        return math.inf
+
+    def curve(self, name: str, points: int) -> Floats:
+        """A curve with so many points; after the end of the run it stays where it was."""
+        values = self.curves[name]
+        return np.concatenate([values, np.full(max(0, points - len(values)), values[-1])])[:points]
+
+
+def observe(run: Run) -> Observation:
+    """Measure a run and let go of its facts."""
+    summary = run.summary()
+    view = focus(run.scenario)
+    step_s = grid_step_s(run.scenario)
+    return Observation(
+        architecture=run.architecture,
+        seed=run.seed,
+        answer=summary.answer,
+        capacity=dict(run.capacity),
+        not_applicable=tuple(summary.not_applicable),
+        bands=tuple(summary.fault_bands),
+        numbers=summary.as_dict(),
+        further=_further(summary, view),
+        step_s=step_s,
+        curves=_curves(summary, step_s),
+        fates=_fates(summary, view),
+    )
+
+
+def grid_step_s(scenario: Scenario) -> float:
+    """The seconds between two points of a curve: about 300 while orders are placed, alike in all runs of a scenario."""
+    rough = max(span_s(scenario), 1e-6) / GRID_POINTS
+    power = 10.0 ** math.floor(math.log10(rough))
+    return min((tidy * power for tidy in (*_TIDY, 10.0)), key=lambda tidy: abs(math.log(tidy / rough)))
+
+
+def _curves(summary: Summary, step_s: float) -> dict[str, Floats]:
+    run = summary.run
+    grid_s: Floats = np.arange(math.floor(run.end_ns / SECOND_NS / step_s) + 2) * step_s
+    curves = {
+        "completed": summary.completed().at(grid_s),
+        "torn": summary.torn().at(grid_s),
+        "open": summary.open_orders().at(grid_s),
+    }
+    for name in run.scenario.services:
+        curves[f"backlog {name}"] = summary.backlog(name).at(grid_s)
+        curves[f"staleness {name}"] = summary.staleness(name, grid_s)
+    return curves
+
+
+def _further(summary: Summary, view: Focus) -> dict[str, Any]:
+    services = summary.services
+    return {
+        "waiting_s": spread(summary.waiting_s),
+        "operations": dict(summary.parts),
+        "refusals": dict(summary.refusals),
+        "left": summary.refusals.get("timeout", 0),
+        "dead_lettered": sum(numbers.dead_lettered for numbers in services.values()),
+        "duplicated_effects": sum(numbers.duplicated_effects for numbers in services.values()),
+        "backlog_max": max((numbers.backlog_max for numbers in services.values()), default=0.0),
+        "staleness_max_s": max((numbers.staleness_max_s for numbers in services.values()), default=0.0),
+        "convergence_s": {name: max(summary.convergence_s(name), default=0.0) for name in services},
+        "catch_up_s": _catch_up_s(summary, view),
+        "focus": _focus_counts(summary, view),
+    }
+
+
+def _catch_up_s(summary: Summary, view: Focus) -> float:
+    """From the end of the focus until no more messages wait than at the worst moment of as long a time before it."""
+    if view.whole:
+        return 0.0
+    end_s = summary.run.end_ns / SECOND_NS
+    before_s = max(summary.start_s, 2 * view.start_s - view.end_s)
+    backlogs = [summary.backlog(name) for name in summary.run.scenario.services]
+    times_s = np.unique(np.concatenate([[view.end_s], *(backlog.times_s for backlog in backlogs)]))
+    waiting = np.sum([backlog.at(times_s) for backlog in backlogs], axis=0)
+    usual = waiting[(times_s >= before_s) & (times_s < view.start_s)].max(initial=0.0)
+    later = (times_s >= view.end_s) & (times_s <= end_s) & (waiting <= usual)
+    return float(times_s[later][0] - view.end_s) if later.any() else math.inf
+
+
+def _in_focus(summary: Summary, view: Focus) -> NDArray[np.bool_]:
+    placed_s = summary.orders.placed_s
+    inside: NDArray[np.bool_] = summary.orders.counted
+    return inside if view.whole else inside & (placed_s >= view.start_s) & (placed_s < view.end_s)
+
+
+def _fates(summary: Summary, view: Focus) -> NDArray[np.int8]:
+    inside = _in_focus(summary, view)
+    order = np.argsort(summary.orders.placed_s[inside], kind="stable")
+    fates: NDArray[np.int8] = summary.orders.outcome[inside][order]
+    return fates
+
+
+def _focus_counts(summary: Summary, view: Focus) -> dict[str, int]:
+    outcome = summary.orders.outcome[_in_focus(summary, view)]
+    counts = {name: int(np.sum(outcome == number)) for number, name in enumerate(OUTCOMES)}
+    return {"placed": len(outcome), **counts}

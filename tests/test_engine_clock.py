@@ -177,7 +177,6 @@ def test_a_retry_without_end_and_without_delay_stands_still_and_says_where(
     assert "_attempt_ends" in str(found.value) or "backoff" in str(found.value)
 
 
-@pytest.mark.xfail(strict=True, reason="an action of Clock.at is named <lambda> in Clock.at, not by who asked for it")
 def test_a_producer_that_retries_without_delay_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock_module, "SAME_INSTANT_LIMIT", 2000)
     scenario = one_order(

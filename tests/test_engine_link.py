@@ -107,7 +107,6 @@ def test_two_cuts_need_two_mends() -> None:
     assert ends.names == ["x"]
 
 
-@pytest.mark.xfail(strict=True, reason="mend lets out what waited one by one, and an answer to the first slips between")
 def test_nothing_overtakes_what_waited_for_a_mend_even_without_latency() -> None:
     ends = Ends(latency=0)
     ends.link.cut()

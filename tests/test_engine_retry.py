@@ -174,7 +174,6 @@ def test_a_poisoned_message_fails_every_attempt_and_others_none(architecture: st
     assert sorted(orders_of(run, "handled")) == sorted(set(range(1, 41)) - set(failed))
 
 
-@pytest.mark.xfail(strict=True, reason="a copy sent back or aside does not carry the wait before, so waits never grow")
 def test_decorrelated_jitter_grows_by_way_of_the_broker_too() -> None:
     retry = {"attempts": 12, "backoff": "exponential 100ms x2 max 1h", "jitter": "decorrelated", "where": "back"}
     services = {"payment": {"handles": "OrderPlaced", "work": "0s", "workers": 5, "fails": "100%", "retry": retry}}
@@ -263,7 +262,6 @@ def test_an_rpc_call_times_out_on_its_own_and_is_made_again() -> None:
     assert len(times_s(run, "applied")) == 3  # three orphan effects
 
 
-@pytest.mark.xfail(strict=True, reason="a recognised repetition answers without the events that the first answer had")
 def test_an_idempotent_rpc_service_answers_a_repeated_call_as_it_answered_the_first() -> None:
     options = {"rpc": {"timeout": "500ms"}}
     services = {

@@ -141,7 +141,6 @@ def test_an_eager_rebalance_stops_everybody() -> None:
     assert max(gaps) > 50  # for the time in which the slowest member learns of it
 
 
-@pytest.mark.xfail(strict=True, reason="who has joined again reads nothing until all have; KIP-429 lets it read on")
 def test_a_cooperative_rebalance_lets_read_on_what_does_not_move() -> None:
     _, gaps = rebalance_while_reading(COOPERATIVE)
     assert max(gaps) < 30
@@ -162,7 +161,6 @@ def test_a_rebalance_among_the_living_repeats_nothing(protocol: dict[str, object
 
 
 @pytest.mark.parametrize("protocol", [EAGER, COOPERATIVE], ids=["eager", "cooperative"])
-@pytest.mark.xfail(strict=True, reason="the timer of auto-commit that a rebalance's commit overtook is not set again")
 def test_after_a_rebalance_an_idle_group_still_commits(protocol: dict[str, object]) -> None:
     kafka = KafkaBench(partitions=6, hop_ms=5)
     group = kafka.group(members=2, heartbeat_interval_ms=1000, session_timeout_ms=6000, **protocol)
@@ -210,7 +208,6 @@ def test_an_empty_group_waits_for_others_before_its_first_assignment() -> None:
     assert (reader.partitions, reader.seen_ms) == ([0], [3000])
 
 
-@pytest.mark.xfail(strict=True, reason="the second member that joins ends the initial delay at once")
 def test_an_empty_group_that_two_join_waits_as_long() -> None:
     kafka = KafkaBench(partitions=2)
     group = kafka.group(begin=False, initial_delay_ms=3000, auto_offset_reset="earliest")
@@ -219,7 +216,6 @@ def test_an_empty_group_that_two_join_waits_as_long() -> None:
     assert [reader.partitions for reader in readers] == [[], []]
 
 
-@pytest.mark.xfail(strict=True, reason="the last heartbeat is reckoned from a phase that may lie before the joining")
 def test_a_member_that_dies_soon_after_joining_is_waited_for_from_then() -> None:
     kafka = KafkaBench()
     kafka.advance(1000)
@@ -252,7 +248,6 @@ def test_the_commit_of_a_member_that_was_given_up_is_refused() -> None:
 LOST_WORD = "of the group's protocol, only commits are said again when the wire loses them"
 
 
-@pytest.mark.xfail(strict=True, reason=LOST_WORD)
 def test_a_member_whose_request_to_join_was_lost_asks_again() -> None:
     kafka = KafkaBench(hop_ms=10)
     kafka.append("a")
@@ -266,7 +261,6 @@ def test_a_member_whose_request_to_join_was_lost_asks_again() -> None:
 
 
 @pytest.mark.parametrize("direction", ["to_broker", "to_client"])
-@pytest.mark.xfail(strict=True, reason=LOST_WORD)
 def test_a_rebalance_ends_though_the_wire_loses_a_word_of_it(direction: str) -> None:
     kafka = KafkaBench(partitions=2, hop_ms=10)
     group = kafka.group(members=2, **SESSION)
@@ -284,7 +278,6 @@ def test_a_rebalance_ends_though_the_wire_loses_a_word_of_it(direction: str) -> 
     assert group.seen == ["a"]
 
 
-@pytest.mark.xfail(strict=True, reason=LOST_WORD)
 def test_a_goodbye_that_is_lost_is_a_death() -> None:
     kafka = KafkaBench(partitions=2, hop_ms=10)
     group = kafka.group(members=2, **SESSION)

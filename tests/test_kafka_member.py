@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import pytest
-
 from tests.worlds import KafkaBench
 
 NEVER = 3_600_000
@@ -62,7 +60,6 @@ def test_fetch_max_wait_ends_the_waiting_for_company() -> None:
     assert group.readers[0].seen_ms == [520]  # asked at 10 ms, waited until 510
 
 
-@pytest.mark.xfail(strict=True, reason="a fetch that waited in vain is taken to be over as soon as there is something")
 def test_a_fetch_that_found_nothing_asks_again_and_then_waits_anew() -> None:
     # The first request is answered empty at 500 ms, the second at 1000, the third waits from 1000 to 1500.
     kafka = KafkaBench(hop_ms=0)
@@ -236,7 +233,6 @@ def test_a_lost_commit_is_made_again() -> None:
     assert group.committed() == 1
 
 
-@pytest.mark.xfail(strict=True, reason="only the last of several commits that were lost is made again")
 def test_every_lost_commit_is_made_again() -> None:
     kafka = KafkaBench(partitions=2, hop_ms=10)
     group = kafka.group(enable_auto_commit=False)

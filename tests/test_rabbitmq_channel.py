@@ -65,7 +65,6 @@ def test_another_prefetch_widens_the_window_at_once() -> None:
     assert reader.got == ["a", "b", "c"]
 
 
-@pytest.mark.xfail(strict=True, reason="a consumer that stands in line keeps its turn when its window shrinks")
 def test_a_narrower_window_lets_nothing_more_in_until_enough_is_acknowledged() -> None:
     rabbit = Rabbit()
     rabbit.queue()

@@ -52,7 +52,6 @@ def test_reject_publish_dlx_nacks_the_newest_and_dead_letters_it() -> None:  # R
     assert [death.reason for death in rabbit.deaths("dead")] == ["maxlen"]
 
 
-@pytest.mark.xfail(strict=True, reason="a refused publish is dead-lettered out of a queue that it never came into")
 def test_the_books_balance_after_reject_publish_dlx() -> None:
     rabbit = Rabbit()
     rabbit.queue("dead")
@@ -78,7 +77,6 @@ def test_a_length_in_bytes_drops_as_many_as_it_takes() -> None:
     assert rabbit.ready() == ["b", "c"]
 
 
-@pytest.mark.xfail(strict=True, reason="a requeue does not look at the length")
 def test_what_a_crash_brings_back_over_the_length_drops_the_head() -> None:
     # rabbit_amqqueue_process.erl, requeue_and_run: maybe_drop_head follows each requeue.
     rabbit = Rabbit()
@@ -89,7 +87,6 @@ def test_what_a_crash_brings_back_over_the_length_drops_the_head() -> None:
     assert (rabbit.ready(), rabbit.facts("dropped")) == (["c", "d"], ["a", "b"])
 
 
-@pytest.mark.xfail(strict=True, reason="what commits over the length drops the head under reject-publish, too")
 def test_a_quorum_queue_that_rejects_publishes_never_drops_what_it_confirmed() -> None:
     # Two publishes are on their way to a majority at once; rabbit_fifo.erl drops heads for drop_head only.
     rabbit = Rabbit(disk=5)
@@ -256,7 +253,6 @@ def test_a_classic_queue_has_no_delivery_limit() -> None:
     assert len(reader.got) == 101
 
 
-@pytest.mark.xfail(strict=True, reason="each entry commits after a wait of its own; a Raft log commits in its order")
 def test_a_quorum_queue_keeps_the_order_of_publishing_on_a_fickle_disk() -> None:
     rabbit = Rabbit(disk="exponential 10ms")
     rabbit.queue(queue_type="quorum")

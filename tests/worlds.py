@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edasim.brokers.kafka.cluster import Cluster, ClusterTimes, Topic
 from edasim.brokers.kafka.group import Group
-from edasim.brokers.kafka.log import Record
+from edasim.brokers.kafka.log import FIRST, Record
 from edasim.brokers.kafka.member import Member
 from edasim.brokers.kafka.producer import Producer
 from edasim.brokers.rabbitmq.broker import Broker, BrokerTimes
@@ -209,7 +209,7 @@ class KafkaBench(Bench):
         placed = self.world.messages.place
         start, now = len(self.world.messages) + 1, self.world.clock.now_ns
         messages = [placed(name, start + number, None, 1000, now) for number, name in enumerate(names)]
-        self.topic.partitions[partition].append([(message, 0, 0) for message in messages])
+        self.topic.partitions[partition].append([(message, FIRST) for message in messages])
 
     def group(self, members: int = 1, name: str = "payment", *, begin: bool = True,
               initial_delay_ms: float = 3000, **options: object) -> KafkaGroup:

@@ -5,7 +5,7 @@ from typing import Any
 
 from edasim.brokers.kafka.cluster import Cluster, ClusterTimes, Topic
 from edasim.brokers.kafka.group import Group
-from edasim.brokers.kafka.log import Record
+from edasim.brokers.kafka.log import FIRST, Record, Retrying
 from edasim.brokers.kafka.member import Member
 from edasim.brokers.kafka.producer import Producer
 from edasim.core.journal import Place, Verb
@@ -76,8 +76,8 @@ class KafkaConsumer:
     def again(self, record: Record, attempts_made: int, wait_ns: int) -> None:
         """Send a copy to the group's own retry topic, to be handled when its wait is over."""
         service = self.consumer.service.name
-        self.kafka.send(service, record.message, self.kafka.retry_topic(service), attempts_made,
-                        self.worker.clock.now_ns + wait_ns)
+        retry = Retrying(attempts_made, self.worker.clock.now_ns + wait_ns, wait_ns)
+        self.kafka.send(service, record.message, self.kafka.retry_topic(service), retry)
         self._passed(record)
 
     def dead_letter(self, record: Record) -> None:
@@ -237,9 +237,9 @@ class Kafka:
     def _answer_customer(self, request: Request, ok: bool) -> None:
         self.shop.client.answer(request, ok, "broker refused")
 
-    def send(self, service: str, message: Message, topic: Topic, attempt: int = 0, due_ns: int = 0) -> None:
-        """Publish for a service; the last two are the headers of a retry topic."""
-        self._producer(service).send(message, topic, retry=(attempt, due_ns))
+    def send(self, service: str, message: Message, topic: Topic, retry: Retrying = FIRST) -> None:
+        """Publish for a service."""
+        self._producer(service).send(message, topic, retry=retry)
 
     def dead_lettered(self, service: str, message: Message) -> None:
         """A service gave a message up."""

@@ -65,10 +65,11 @@ class RabbitConsumer:
     def again(self, entry: Entry, attempts_made: int, wait_ns: int) -> None:
         """Send a copy to the tail of its queue (after the wait) or aside (with the wait as its time to live)."""
         if self.consumer.policy.spec.where == "aside" and wait_ns > 0:
-            properties = Properties(expiration_ns=wait_ns, attempt=attempts_made, deaths=entry.properties.deaths)
+            properties = Properties(expiration_ns=wait_ns, attempt=attempts_made, last_wait_ns=wait_ns,
+                                    deaths=entry.properties.deaths)
             self._resend(entry, self.rabbit.retry_queue(self.queue).name, properties)
             return
-        properties = Properties(attempt=attempts_made, deaths=entry.properties.deaths)
+        properties = Properties(attempt=attempts_made, last_wait_ns=wait_ns, deaths=entry.properties.deaths)
         if wait_ns:
             clock = self.worker.clock
             clock.at(clock.now_ns + wait_ns, lambda: self._resend(entry, self.queue.name, properties))

@@ -161,7 +161,7 @@ class Server:
         call = self.busy.pop(worker)
         self.acknowledged(call.step.id)
         if ok:
-            call.published = self.service.apply(call.step)
+            call.published = self.service.apply(call.step) or self.service.earlier_answer(call.step)
         else:
             call.error = True
         if self.retiring:

@@ -54,6 +54,23 @@ class Timer(Signal):
         return Timer(self.owner)
 
 
+class Action(Signal):
+    """A signal that does one thing."""
+
+    __slots__ = ("action",)
+
+    def __init__(self, action: Callable[[], None]) -> None:
+        self.callbacks = None
+        self.action = action
+
+
+def _act(signal: Action) -> None:
+    signal.action()
+
+
+_ACT: Stage = (_act,)
+
+
 class Clock(simpy.Environment):
     """SimPy's environment with integer nanoseconds; `now_ns` is the time, `arm` puts a signal on the agenda."""
 
@@ -76,8 +93,8 @@ class Clock(simpy.Environment):
 
     def at(self, due_ns: int, action: Callable[[], None]) -> Signal:
         """Run an action at an instant; for rare things, where a closure reads best."""
-        signal = Signal()
-        self.arm(signal, (lambda _: action(),), max(0, due_ns - self.now_ns))
+        signal = Action(action)
+        self.arm(signal, _ACT, max(0, due_ns - self.now_ns))
         return signal
 
     def halt(self) -> None:
@@ -138,7 +155,8 @@ _STOP: Stage = (_stop,)
 
 
 def _stuck(now_ns: float, event: Any) -> str:
-    names = [getattr(callback, "__qualname__", str(callback)) for callback in event.callbacks or ()]
+    doing = [event.action] if isinstance(event, Action) else event.callbacks or ()
+    names = [f"{getattr(one, '__module__', '')} {getattr(one, '__qualname__', one)}".strip() for one in doing]
     what = ", ".join(names) or type(event).__name__
     return (
         f"time stands still at {now_ns / SECOND:g} s: over {SAME_INSTANT_LIMIT:,} events at one instant, "

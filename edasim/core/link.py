@@ -35,12 +35,13 @@ class Link:
         self._again: SequentialDraw = draws.sequential("duplicate", self.name)
         self._held: list[tuple[Signal, Stage]] = []
         self._cuts = 0
+        self._releasing = False
         self.slowness = 1.0
         self.loss = 0.0
         self.duplicates = 0.0
         self.on_lost: Lost | None = None
         self._impaired = False
-        self.send, self.foresee = self._make_send()
+        self.send, self.foresee, self._carry = self._make_send()
         """`send(signal, stage)` carries a signal over; the stage runs at the other end.  Without latency that is a
         direct call.  `foresee()` says when a transmission sent now would arrive, as if it were sent, or None when
         that cannot be known: for requests that mostly find nothing to do there and then need no event."""
@@ -59,13 +60,26 @@ class Link:
         self._note_impairment()
 
     def mend(self) -> None:
-        """Undo one cut; what waited goes out in its order."""
+        """Undo one cut; what waited goes out in its order, before anything that is sent from now on."""
         self._cuts -= 1
         self._note_impairment()
-        if not self._cuts:
-            held, self._held = self._held, []
-            for signal, stage in held:
-                self.send(signal, stage)
+        if not self._cuts and self._held:
+            self._release()
+
+    def _release(self) -> None:
+        # What is sent at this very instant lines up behind what waited, also where a hop takes no time.
+        self._releasing = True
+        held, self._held = self._held, []
+        for signal, stage in held:
+            self._carry(signal, stage, self.latency.draw(), False)
+        self.clock.at(self.clock.now_ns, self._released)
+        self._note_impairment()
+
+    def _released(self) -> None:
+        self._releasing = False
+        if self._held and not self._cuts:
+            self._release()
+        self._note_impairment()
 
     @property
     def is_cut(self) -> bool:
@@ -78,9 +92,10 @@ class Link:
         return [signal for signal, _ in held]
 
     def _note_impairment(self) -> None:
-        self._impaired = bool(self._cuts) or self.loss > 0 or self.slowness != 1.0
+        self._impaired = bool(self._cuts) or self._releasing or self.loss > 0 or self.slowness != 1.0
 
-    def _make_send(self) -> tuple[Callable[[Signal, Stage], None], Callable[[], int | None]]:
+    def _make_send(self) -> tuple[Callable[[Signal, Stage], None], Callable[[], int | None],
+                                  Callable[[Signal, Stage, int, bool], None]]:
         """`send` and `foresee` of this link, with what they need at hand: every hop of every message goes here."""
         clock, latency_ns = self.clock, self.latency.draw
         agenda, number = clock._queue, clock._eid
@@ -88,14 +103,11 @@ class Link:
 
         def send(signal: Signal, stage: Stage) -> None:
             nonlocal last_arrival_ns
-            delay_ns = latency_ns()
             if self._impaired:
-                impaired_ns = self._impair_transmission(signal, stage, delay_ns)
-                if impaired_ns is None:
-                    return
-                delay_ns = impaired_ns
+                self._send_impaired(signal, stage, latency_ns())
+                return
             now_ns = clock._now
-            arrival_ns = now_ns + delay_ns
+            arrival_ns = now_ns + latency_ns()
             # A connection keeps its order: nothing overtakes what was sent before.
             if arrival_ns < last_arrival_ns:
                 arrival_ns = last_arrival_ns
@@ -106,6 +118,14 @@ class Link:
             signal.callbacks = stage
             heappush(agenda, (arrival_ns, 1, next(number), signal))  # type: ignore[misc]
 
+        def carry(signal: Signal, stage: Stage, delay_ns: int, at_once: bool) -> None:
+            nonlocal last_arrival_ns
+            last_arrival_ns = max(last_arrival_ns, int(clock._now) + delay_ns)
+            if at_once and last_arrival_ns == clock._now:
+                stage[0](signal)
+            else:
+                clock.arm(signal, stage, last_arrival_ns - int(clock._now))
+
         def foresee() -> int | None:
             nonlocal last_arrival_ns
             if self._impaired:
@@ -113,17 +133,15 @@ class Link:
             last_arrival_ns = max(last_arrival_ns, int(clock._now) + latency_ns())
             return last_arrival_ns
 
-        return send, foresee
+        return send, foresee, carry
 
-    def _impair_transmission(self, signal: Signal, stage: Stage, delay_ns: int) -> int | None:
-        """The delay that a transmission now has; None when it waits for a cut to end or perishes."""
-        if self._cuts:
+    def _send_impaired(self, signal: Signal, stage: Stage, delay_ns: int) -> None:
+        if self._cuts or self._releasing:
             self._held.append((signal, stage))
-            return None
-        if self.loss and self._luck.draw() < self.loss and self.on_lost is not None:
+        elif self.loss and self._luck.draw() < self.loss and self.on_lost is not None:
             self.on_lost(signal)
-            return None
-        return round(delay_ns * self.slowness)
+        else:
+            self._carry(signal, stage, round(delay_ns * self.slowness), True)
 
     def repeats(self) -> bool:
         """Whether the answer to a transmission just made is lost, so that its sender does it again."""

@@ -27,6 +27,10 @@ class Delivery(Protocol):
     def attempt(self) -> int:
         """How many attempts its chain has seen before this delivery."""
 
+    @property
+    def last_wait_ns(self) -> int:
+        """How long it waited before this delivery (nanoseconds), when it was sent back or aside."""
+
 
 class Intake(Protocol):
     """How a consumer gets deliveries from its broker and settles them."""
@@ -114,7 +118,7 @@ class Consumer:
             self.intake.dead_letter(delivery)
             return False
         self._retried(delivery.message.id)
-        wait_ns = policy.wait_ns(made, self._last_wait_ns if self._starts > 1 else 0)
+        wait_ns = policy.wait_ns(made, self._last_wait_ns if self._starts > 1 else delivery.last_wait_ns)
         if policy.spec.where == "worker":
             self._last_wait_ns = wait_ns
             self.worker.wait(self._again, wait_ns)

@@ -51,6 +51,7 @@ class Service:
         self._starts = array("I")
         self._desks: dict[Worker, Desk] = {}
         self._done: set[int] = set()
+        self._answers: dict[int, list[Message]] = {}
         self._end: Stage = (self._attempt_ends,)
         self._stops = 0
         self._slowness: list[float] = []
@@ -166,7 +167,14 @@ class Service:
         """The messages that this service publishes because it handled one."""
         if not self.spec.publishes:
             return []
-        return [self._publish(message, event) for event in self.events_of(message)]
+        messages = [self._publish(message, event) for event in self.events_of(message)]
+        if self.idempotent:
+            self._answers[message.id] = messages
+        return messages
+
+    def earlier_answer(self, message: Message) -> list[Message]:
+        """What an idempotent service published when it handled a message before: a repeated call gets it again."""
+        return self._answers.get(message.id, [])
 
     def events_of(self, message: Message) -> tuple[str, ...]:
         """The events that handling this message publishes; of alternatives, the one that this order gets."""

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edasim.brokers.kafka.accumulator import Batch
 from edasim.brokers.kafka.log import Partition
 from edasim.brokers.kafka.partitioner import partition_for
-from edasim.brokers.kafka.producer import Batch, Request
+from edasim.brokers.kafka.producer import Request
 from edasim.core.draws import Law, SequentialDraw, StreamBundle
 from edasim.core.journal import Place, Verb
 from edasim.core.world import World
@@ -52,6 +53,7 @@ class Cluster:
         self.topics: dict[str, Topic] = {}
         self.refusing: list[float] = []
         self._producers = 0
+        self._luck = world.draws.sequential("fault", "kafka")
         place = Place("broker", "kafka")
         self.repeated = world.writer(Verb.repeated, place)
         self.lost = world.writer(Verb.lost, place)
@@ -98,9 +100,9 @@ class Cluster:
 
     def receive(self, request: Request) -> None:
         """Append the batches of a request and answer when its acks are there."""
-        if self.refusing:
-            request.ok = False
-            request.producer.respond(request)
+        if self.refusing and self._luck.draw() < max(self.refusing):
+            request.refused = list(request.batches)
+            self.world.clock.at(self.world.clock.now_ns, request.respond)
             return
         request.waiting = 1
         for batch in request.batches:
@@ -109,10 +111,17 @@ class Cluster:
 
     def _append(self, request: Request, batch: Batch) -> None:
         producer, partition = request.producer, batch.partition
-        if producer.idempotent and partition.remembers(producer.id, batch.sequence):
-            for message, _, _ in batch.messages:
-                partition.deduplicated(message.id)
-            return
+        if producer.idempotent:
+            known = partition.producer_state(producer.id, batch.epoch)
+            if known.repeats(batch.sequence):
+                for message, _ in batch.messages:
+                    partition.deduplicated(message.id)
+                return
+            if not known.follows(batch.sequence):
+                # Something before it is missing: out of order, and for the producer to send again.
+                request.refused = [*(request.refused or ()), batch]
+                return
+            known.note(batch.sequence)
         partition.append(batch.messages)
         if producer.acks not in ("0", "1") and partition.high_watermark < partition.end:
             request.waiting += 1
@@ -121,4 +130,8 @@ class Cluster:
     def _settle(self, request: Request) -> None:
         request.waiting -= 1
         if request.waiting == 0:
-            request.producer.respond(request)
+            if request.refused:
+                # A refusal takes an event, so that a retry without delay cannot recurse.
+                self.world.clock.at(self.world.clock.now_ns, request.respond)
+            else:
+                request.respond()

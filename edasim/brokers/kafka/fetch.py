@@ -16,26 +16,23 @@ class Fetch(Signal):
 
     `positions` says from where for each partition; `records` is the answer.  A request that finds nothing to
     answer yet is `waiting` at the broker from `arrives_ns` on without an event of its own; fetch.max.wait.ms is
-    watched only where its end makes a difference: for one that is not `patient` because it leaves out partitions
-    of its member, and while there is something but less than fetch.min.bytes.
+    watched only where its end makes a difference: while there is something, but less than fetch.min.bytes.
     """
 
-    __slots__ = ("arrives_ns", "member", "patience", "patient", "positions", "records", "waiting")
+    __slots__ = ("arrives_ns", "member", "patience", "positions", "records", "waiting")
 
     def __init__(self, member: Member) -> None:
         self.callbacks = None
         self.member = member
         self.positions: dict[Partition, int] = {}
-        self.patient = True
         self.records: list[Record] = []
         self.arrives_ns = 0
         self.waiting = False
         self.patience: Timer | None = None
 
-    def send(self, positions: dict[Partition, int], patient: bool) -> None:
+    def send(self, positions: dict[Partition, int]) -> None:
         """Ask, over the wire."""
         self.positions = positions
-        self.patient = patient
         self.records = []
         link = self.member.to_broker
         arrives_ns = link.foresee()
@@ -43,17 +40,10 @@ class Fetch(Signal):
             link.send(self, _ARRIVES)
             return
         self.arrives_ns = arrives_ns
-        if self.member.fetch_min_bytes > 1 or not patient:
-            if self._enough():
-                self._answer_at_arrival(positions)
-            else:
-                self._wait()
-            return
-        for partition, position in positions.items():
-            if position < partition.high_watermark:
-                self._answer_at_arrival(positions)
-                return
-        self.waiting = True
+        if self._enough():
+            self._answer_at_arrival(positions)
+        else:
+            self._wait()
 
     def _answer_at_arrival(self, partitions: Iterable[Partition]) -> None:
         clock = self.member.clock
@@ -72,7 +62,7 @@ class Fetch(Signal):
 
     def _wait(self) -> None:
         self.waiting = True
-        if not self.patient or (self.member.fetch_min_bytes > 1 and self._available_bytes()):
+        if self.member.fetch_min_bytes > 1 and self._available_bytes():
             self._arm_patience()
 
     def see(self, partition: Partition) -> None:
@@ -83,7 +73,7 @@ class Fetch(Signal):
                 return
             self.waiting = False
             self._answer_at_arrival(self.positions)
-        elif self.patient or partition in self.positions:
+        elif partition in self.positions:
             # Nothing else has anything, or it would have been seen before.
             self.waiting = False
             if self.arrives_ns > self.member.clock._now:
@@ -95,8 +85,11 @@ class Fetch(Signal):
         if self.patience is None:
             clock = self.member.clock
             self.patience = Timer(self)
-            due_ns = max(clock.now_ns, self.arrives_ns + self.member.fetch_max_wait_ns)
-            clock.arm(self.patience, _PATIENCE_OVER, due_ns - clock.now_ns)
+            # Requests that waited in vain came back and were asked again in the meantime.
+            wait_ns = max(1, self.member.fetch_max_wait_ns)
+            waited = -(-(clock.now_ns - self.arrives_ns) // wait_ns)
+            due_ns = self.arrives_ns + max(1, waited) * wait_ns
+            clock.arm(self.patience, _PATIENCE_OVER, max(0, due_ns - clock.now_ns))
 
     def _enough(self) -> bool:
         if self.member.fetch_min_bytes > 1:

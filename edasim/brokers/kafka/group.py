@@ -51,6 +51,8 @@ class Group:
         self.joined: set[str] = set()
         self.generation = 0
         self.rebalancing = False
+        self._gathering = False
+        self.max_poll_ns: int = options["max.poll.interval.ms"] * 1_000_000
         self.committed: dict[Partition, int] = {}
         self.start: dict[Partition, int] = {}
         self._committed_facts: dict[Partition, Writer] = {}
@@ -124,22 +126,37 @@ class Group:
             self.rebalancing = True
             self.joined = {member.name}
             self._reset_offsets(self.options["auto.offset.reset"] == "earliest")
-            self.clock.at(self.clock.now_ns + self.initial_delay_ns, self._complete_if_all_joined)
+            self._gather(self.clock.now_ns + self.max_poll_ns)
         else:
             self._prepare()
             self.joined.add(member.name)
             self._complete_if_all_joined()
 
+    def _gather(self, latest_ns: int) -> None:
+        """Wait for group.initial.rebalance.delay.ms, and again as long as others came in the meantime."""
+        self._gathering = True
+        there = len(self.joined)
+
+        def over() -> None:
+            if len(self.joined) > there and self.clock.now_ns < latest_ns:
+                self._gather(latest_ns)
+                return
+            self._gathering = False
+            self._complete_if_all_joined()
+
+        self.clock.at(min(self.clock.now_ns + self.initial_delay_ns, latest_ns), over)
+
     def leave(self, member: Member) -> None:
         """A member says goodbye: its partitions need not wait for session.timeout.ms."""
-        member.to_broker.send(Call(self._remove, member), CALL)
+        member.to_broker.send(Call(self.remove, member), CALL)
 
     def lose(self, member: Member) -> None:
         """A member fell silent: the coordinator waits session.timeout.ms from its last heartbeat."""
         due_ns = member.last_heartbeat_ns() + member.session_ns
-        self.clock.at(due_ns, lambda: self._remove(member))
+        self.clock.at(due_ns, lambda: self.remove(member))
 
-    def _remove(self, member: Member) -> None:
+    def remove(self, member: Member) -> None:
+        """A member is no longer part of the group."""
         if self.members.get(member.name) is not member:
             return
         del self.members[member.name]
@@ -172,6 +189,9 @@ class Group:
             member.commit()
         if self._eager():
             member.revoke_all()
+        else:
+            # Who has joined again reads on until it hears what to let go (KIP-429).
+            member.rejoin_pending = False
         member.to_broker.send(Call(self._on_rejoin, member), CALL)
 
     def _eager(self) -> bool:
@@ -183,7 +203,7 @@ class Group:
             self._complete_if_all_joined()
 
     def _complete_if_all_joined(self) -> None:
-        if self.rebalancing and self.members and self.joined >= set(self.members):
+        if self.rebalancing and not self._gathering and self.members and self.joined >= set(self.members):
             self.rebalancing = False
             target = self._target()
             if self._eager():
@@ -211,9 +231,10 @@ class Group:
                 member.assign({partition: self.committed[partition] for partition in partitions}, self.generation)
             else:
                 # Join and sync: two answers over the wire; the offsets are read when the assignment arrives.
-                member.to_client.send(Call(self._assigned, (member, partitions, self.generation)), CALL)
+                member.to_client.send(Call(self.assigned, (member, partitions, self.generation)), CALL)
 
-    def _assigned(self, news: tuple[Member, list[Partition], int]) -> None:
+    def assigned(self, news: tuple[Member, list[Partition], int]) -> None:
+        """An assignment arrives at its member."""
         member, partitions, generation = news
         if member.alive and generation == self.generation:
             member.assign({partition: self.committed[partition] for partition in partitions}, generation)

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from edasim.core.clock import Signal, Stage
 from edasim.core.conservation import Counts
@@ -16,18 +16,38 @@ if TYPE_CHECKING:
     from edasim.brokers.kafka.member import Member
 
 
+class Retrying(NamedTuple):
+    """The headers of a retry topic: attempts made so far, when the record may be handled, how long that wait is."""
+
+    attempt: int = 0
+    due_ns: int = 0
+    last_wait_ns: int = 0
+
+
+FIRST = Retrying()
+"""What a record carries that is not in a retry topic."""
+
+
 class Record:
-    """One message at one offset.  `attempt` counts the attempts before it was appended, `due_ns` is when it may be
-    handled (both are headers of a retry topic; 0 elsewhere)."""
+    """One message at one offset."""
 
-    __slots__ = ("attempt", "due_ns", "message", "offset", "partition")
+    __slots__ = ("message", "offset", "partition", "retry")
 
-    def __init__(self, message: Message, partition: Partition, offset: int, attempt: int, due_ns: int) -> None:
+    def __init__(self, message: Message, partition: Partition, offset: int, retry: Retrying) -> None:
         self.message = message
         self.partition = partition
         self.offset = offset
-        self.attempt = attempt
-        self.due_ns = due_ns
+        self.retry = retry
+
+    @property
+    def attempt(self) -> int:
+        """How many attempts were made before it was appended."""
+        return self.retry.attempt
+
+    @property
+    def last_wait_ns(self) -> int:
+        """How long it is made to wait before it may be handled."""
+        return self.retry.last_wait_ns
 
 
 class Replicated(Signal):
@@ -38,6 +58,30 @@ class Replicated(Signal):
     def __init__(self, end: int) -> None:
         self.callbacks = None
         self.end = end
+
+
+class ProducerState:
+    """The sequence numbers of an idempotent producer that a partition remembers: those of its last five batches.
+
+    Source: KIP-98, KAFKA-5494.
+    """
+
+    __slots__ = ("_known",)
+
+    def __init__(self) -> None:
+        self._known: deque[int] = deque(maxlen=5)
+
+    def repeats(self, sequence: int) -> bool:
+        """Whether this batch was appended before."""
+        return sequence in self._known
+
+    def follows(self, sequence: int) -> bool:
+        """Whether nothing is missing before it."""
+        return sequence == (self._known[-1] + 1 if self._known else 0)
+
+    def note(self, sequence: int) -> None:
+        """It is appended."""
+        self._known.append(sequence)
 
 
 class Partition:
@@ -64,7 +108,7 @@ class Partition:
         self._replication = replication
         self._replicated: Stage = (self._followers_have,)
         self._waiting_producers: deque[tuple[int, Callable[[Any], None], Any]] = deque()
-        self._sequences: dict[int, deque[int]] = {}
+        self._producers: dict[tuple[int, int], ProducerState] = {}
         world.add_part(self)
 
     def owes(self) -> bool:
@@ -85,24 +129,18 @@ class Partition:
         """The offset that the next record gets."""
         return len(self.records)
 
-    def remembers(self, producer: int, sequence: int) -> bool:
-        """Whether this batch of an idempotent producer was appended before; remembers it from now on.
+    def producer_state(self, producer: int, epoch: int) -> ProducerState:
+        """What the partition knows of an idempotent producer in one of its epochs."""
+        state = self._producers.get((producer, epoch))
+        if state is None:
+            state = self._producers[producer, epoch] = ProducerState()
+        return state
 
-        A broker keeps the last five batches of each producer and partition.  Source: KIP-98, KAFKA-5494.
-        """
-        known = self._sequences.get(producer)
-        if known is None:
-            known = self._sequences[producer] = deque(maxlen=5)
-        if sequence in known:
-            return True
-        known.append(sequence)
-        return False
-
-    def append(self, messages: list[tuple[Message, int, int]]) -> None:
-        """Append (message, attempt, due_ns) as records; consumers see them when the high watermark passes them."""
+    def append(self, messages: list[tuple[Message, Retrying]]) -> None:
+        """Append messages as records; consumers see them when the high watermark passes them."""
         offset = len(self.records)
-        for message, attempt, due_ns in messages:
-            self.records.append(Record(message, self, offset, attempt, due_ns))
+        for message, retry in messages:
+            self.records.append(Record(message, self, offset, retry))
             self.appended(message.id)
             offset += 1
         if self._replication is None:

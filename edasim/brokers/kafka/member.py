@@ -43,6 +43,7 @@ class Member:
         self.auto_commit_ns: int = options["auto.commit.interval.ms"] * MILLISECOND
         self.heartbeat_ns: int = options["heartbeat.interval.ms"] * MILLISECOND
         self.session_ns: int = options["session.timeout.ms"] * MILLISECOND
+        self._born_ns = world.clock.now_ns
         phase = world.draws.sequential("phase", name)
         self._heartbeat_phase_ns: int = world.clock.now_ns + round(phase.draw() * self.heartbeat_ns)
         self._next_auto_commit_ns = world.clock.now_ns + round(phase.draw() * self.auto_commit_ns)
@@ -60,6 +61,8 @@ class Member:
         self.rejoin_pending = False
         self.fetch = Fetch(self)
         self._fetching = False
+        self._leaves_out = False
+        self._assignment: tuple[Mapping[Partition, int], int] | None = None
         self._committer = Timer(self)
         self._commit_due: Stage = (self._auto_commit_due,)
         self._waker = Timer(self)
@@ -77,16 +80,24 @@ class Member:
     def last_heartbeat_ns(self) -> int:
         """The last heartbeat until now (joining counts as one)."""
         since = self.clock.now_ns - self._heartbeat_phase_ns
-        return self._heartbeat_phase_ns + (since // self.heartbeat_ns) * self.heartbeat_ns
+        return max(self._heartbeat_phase_ns + (since // self.heartbeat_ns) * self.heartbeat_ns, self._born_ns)
 
     # --- assignment -------------------------------------------------------------------------------------------
 
     def assign(self, partitions: Mapping[Partition, int], generation: int) -> None:
-        """The group's word: these partitions, from these offsets; partitions kept go on where they are."""
+        """The group's word: these partitions, from these offsets; partitions kept go on where they are.
+
+        It takes effect in a poll, as all of the protocol does: a member at work first finishes what it has.
+        """
+        if not self.polling and self.positions:
+            self._assignment = (partitions, generation)
+            return
         self.generation = generation
-        for partition in list(self.positions):
-            if partition not in partitions:
-                self._revoke(partition)
+        lost = [partition for partition in self.positions if partition not in partitions]
+        if lost and self.auto_commit:
+            self.commit({partition: self.consumed[partition] for partition in lost})
+        for partition in lost:
+            self._revoke(partition)
         for partition, offset in partitions.items():
             if partition not in self.positions:
                 partition.readers[self] = None
@@ -129,9 +140,13 @@ class Member:
         if self.auto_commit and self.clock.now_ns >= self._next_auto_commit_ns:
             self.commit()
         self.polling = True
+        if self._assignment is not None:
+            assignment, self._assignment = self._assignment, None
+            self.assign(*assignment)
+            return
         if self.rejoin_pending:
             self.group.member_ready(self)
-        elif self.buffer or not self._fetching:
+        if not self.rejoin_pending and (self.buffer or not self._fetching):
             self._look_for_records()
 
     def _look_for_records(self) -> None:
@@ -143,7 +158,7 @@ class Member:
         if not self._fetching:
             self._send_fetch()
         if self.buffer:
-            self._wake_at(min(records[0].due_ns for records in self.buffer.values()))
+            self._wake_at(min(records[0].retry.due_ns for records in self.buffer.values()))
 
     def _return_from_poll(self) -> None:
         self.polling = False
@@ -171,11 +186,14 @@ class Member:
         now = self.clock.now_ns
         room = self.max_poll_records
         for partition, records in list(self.buffer.items()):
-            while records and room and records[0].due_ns <= now:
+            while records and room and records[0].retry.due_ns <= now:
                 self._hand_over(records.popleft())
                 room -= 1
             if not records:
                 del self.buffer[partition]
+                if self._leaves_out:
+                    # A partition goes on: the request that left it out is replaced.
+                    self._discard_fetch()
 
     def _wake_at(self, due_ns: int) -> None:
         # A record of a retry topic is not due yet: its partition is paused until it is.
@@ -190,12 +208,16 @@ class Member:
         # Positions only move when a fetch is answered, so that one may look at them as they are.
         positions = self.positions
         if self.buffer:
+            # Nothing is asked for while something is at hand; what is not due yet is paused, and left out.
+            now = self.clock.now_ns
+            if any(records[0].retry.due_ns <= now for records in self.buffer.values()):
+                return
             positions = {partition: position for partition, position in positions.items()
                          if partition not in self.buffer}
         if positions:
-            # One request is out at a time: one that leaves partitions out must come back for their sake.
             self._fetching = True
-            self.fetch.send(positions, positions is self.positions)
+            self._leaves_out = positions is not self.positions
+            self.fetch.send(positions)
 
     def _on_fetched(self, fetch: Fetch) -> None:
         if fetch is not self.fetch:
@@ -209,7 +231,7 @@ class Member:
         positions, buffer = self.positions, self.buffer
         for record in records:
             positions[record.partition] = record.offset + 1
-            if straight and record.due_ns <= now and record.partition not in buffer:
+            if straight and record.retry.due_ns <= now and record.partition not in buffer:
                 self._hand_over(record)
             else:
                 self.buffer.setdefault(record.partition, deque()).append(record)
@@ -241,7 +263,7 @@ class Member:
         }
         if offsets:
             self.committing.update(offsets)
-            self.settled = dict(wanted)
+            self.settled.update(wanted)
             self.to_broker.send(Call(self.group.commit, (self, self.generation, offsets)), CALL)
 
     def _arm_commit(self) -> None:
@@ -249,18 +271,33 @@ class Member:
 
     def _auto_commit_due(self, _: Signal) -> None:
         # A consumer that waits in poll commits on time; one that works commits at its next poll.
-        if self.alive and self.polling and self.clock.now_ns >= self._next_auto_commit_ns:
+        if not self.alive or not self.polling:
+            return
+        if self.clock.now_ns < self._next_auto_commit_ns:
+            self._arm_commit()
+        else:
             self.commit()
 
     def _transmission_lost(self, signal: Signal) -> None:
         """The connection broke: what was asked is asked again on the next one."""
         if isinstance(signal, Call):
-            for partition in self.committing:
-                self.committing[partition] = min(self.committing[partition], self.group.committed[partition])
-            self.clock.at(self.clock.now_ns + RECONNECT_NS, self._commit_again)
+            self._word_lost(signal)
         elif signal is self.fetch:
             self._discard_fetch()
             self.clock.at(self.clock.now_ns + RECONNECT_NS, self._fetch_again)
+
+    def _word_lost(self, call: Call) -> None:
+        """Of the group's protocol: commits are made anew, a goodbye is a death, the rest is said again."""
+        due_ns = self.clock.now_ns + RECONNECT_NS
+        if call.action == self.group.commit:
+            for partition in self.committing:
+                self.committing[partition] = min(self.committing[partition], self.group.committed[partition])
+            self.clock.at(due_ns, self._commit_again)
+        elif call.action == self.group.remove:
+            self.group.lose(self)
+        else:
+            link = self.to_client if call.action == self.group.assigned else self.to_broker
+            self.clock.at(due_ns, lambda: link.send(call, CALL) if self.alive else None)
 
     def _commit_again(self) -> None:
         if self.alive:

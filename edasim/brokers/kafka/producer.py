@@ -1,10 +1,11 @@
-"""The Kafka producer: batches by partition, one request a broker node at a time, retries and idempotence."""
+"""The Kafka producer: what leaves its buffer when, requests in flight, retries and idempotence."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from edasim.brokers.kafka.log import Partition
+from edasim.brokers.kafka.accumulator import Accumulator, Batch
+from edasim.brokers.kafka.log import FIRST, Partition, Retrying
 from edasim.core.clock import Signal, Stage, Timer
 from edasim.core.deadlines import Deadlines
 from edasim.core.link import Link
@@ -16,30 +17,16 @@ if TYPE_CHECKING:
 MILLISECOND = 1_000_000
 Answer = Callable[[Any, bool], None]
 """Told the sender's own context, and whether the message was acknowledged."""
-Headers = tuple[int, int]
-"""Of a retry topic: attempts made, and when the record is due (ns)."""
-
-
-class Batch:
-    """Records of one partition that travel together.  `sequence` identifies it to an idempotent broker."""
-
-    __slots__ = ("answers", "bytes", "deadline_ns", "done", "messages", "partition", "sequence", "tries")
-
-    def __init__(self, partition: Partition, deadline_ns: int) -> None:
-        self.partition = partition
-        self.messages: list[tuple[Message, int, int]] = []
-        self.answers: list[tuple[Answer | None, Any]] = []
-        self.bytes = 0
-        self.sequence = -1
-        self.deadline_ns = deadline_ns
-        self.tries = 0
-        self.done = False
 
 
 class Request(Signal):
-    """One produce request to one node, and its response.  `first` is the request that it repeats."""
+    """One produce request to one node, and its response.
 
-    __slots__ = ("batches", "first", "node", "ok", "producer", "sent_ns", "waiting")
+    `first` is the request that this one repeats, `waiting` counts the batches without their acks, `refused`
+    holds those that the broker did not take.
+    """
+
+    __slots__ = ("batches", "first", "node", "producer", "refused", "sent_ns", "waiting")
 
     def __init__(self, producer: Producer, node: int, batches: list[Batch], sent_ns: int) -> None:
         self.callbacks = None
@@ -49,14 +36,19 @@ class Request(Signal):
         self.sent_ns = sent_ns
         self.first: Request | None = None
         self.waiting = 0
-        self.ok = True
+        self.refused: list[Batch] | None = None
+
+    def respond(self) -> None:
+        """At the broker: answer, over the wire."""
+        if self.producer.acks != "0":
+            self.producer.to_client.send(self, self.producer.answered)
 
 
 class Producer:
     """One producer client.  `options` are the resolved producer options by their real names.
 
-    A batch leaves when it is full or when linger.ms is over for any batch of its node, and takes along what else
-    waits for that node; at most max.in.flight.requests.per.connection requests are unanswered.
+    At most max.in.flight.requests.per.connection requests to a node are unanswered; what the broker refuses or
+    never answers is sent again until delivery.timeout.ms is over.
     """
 
     def __init__(self, cluster: Cluster, name: str, links: tuple[Link, Link], options: Mapping[str, Any]) -> None:
@@ -68,49 +60,44 @@ class Producer:
         self.id = cluster.next_producer_id()
         self.acks = str(options["acks"])
         self.idempotent = bool(options["enable.idempotence"])
-        self.linger_ns = options["linger.ms"] * MILLISECOND
-        self.batch_bytes = options["batch.size"]
         self.in_flight_limit = options["max.in.flight.requests.per.connection"]
         self.retries = options["retries"]
-        self.delivery_timeout_ns = options["delivery.timeout.ms"] * MILLISECOND
         self.request_timeout_ns = options["request.timeout.ms"] * MILLISECOND
         self.backoff_ns = options["retry.backoff.ms"] * MILLISECOND
         self.backoff_max_ns = options["retry.backoff.max.ms"] * MILLISECOND
+        self.buffer = Accumulator(cluster.nodes, options["batch.size"], options["linger.ms"] * MILLISECOND,
+                                  options["delivery.timeout.ms"] * MILLISECOND)
         self._jitter = world.draws.sequential("producer backoff", name)
         self._sticky_draw = world.draws.sequential("sticky partition", name)
         self._sticky: dict[str, list[int]] = {}
-        self._open: dict[Partition, Batch] = {}
-        self._lines: list[list[Batch]] = [[] for _ in range(cluster.nodes)]
-        self._crowded: dict[Partition, None] = {}
-        self._linger = [Timer(node) for node in range(cluster.nodes)]
+        self._timers = [Timer(node) for node in range(cluster.nodes)]
+        self._armed_for_ns = [0] * cluster.nodes
         self._in_flight = [0] * cluster.nodes
         self._sequences: dict[Partition, int] = {}
+        self._epochs: dict[Partition, int] = {}
         self._unanswered: dict[Request, int] = {}
-        self._backing_off: dict[Batch, None] = {}
         self._on_the_wire: dict[Request, None] = {}
-        self._lingered: Stage = (self._linger_over,)
+        self._ready: Stage = (self._timer_due,)
         self._arrives: Stage = (self._on_arrival if self.acks == "0" else cluster.receive,)
-        self._answered: Stage = (self._on_response,)
+        self.answered: Stage = (self._on_response,)
         self._timeouts = Deadlines(self.clock, self._unanswered, self._request_failed)
         self.to_broker.on_lost = self.to_client.on_lost = self._transmission_lost
 
     def owes(self) -> bool:
         """Whether something is buffered, on its way, or waits to be sent again."""
-        return bool(self._unanswered or any(self._lines) or self._backing_off or self._on_the_wire)
+        return bool(self._unanswered or self.buffer or self._on_the_wire)
 
     def owed(self) -> Iterator[Message]:
         """What is not known to be in the log."""
-        batches = [batch for request in (*self._unanswered, *self._on_the_wire) for batch in request.batches]
-        batches += self._backing_off
-        batches += [batch for line in self._lines for batch in line]
-        for batch in batches:
-            for message, _, _ in batch.messages:
+        sent = [batch for request in (*self._unanswered, *self._on_the_wire) for batch in request.batches]
+        for batch in sent + self.buffer.batches():
+            for message, _ in batch.messages:
                 yield message
 
     # --- into the buffer --------------------------------------------------------------------------------------
 
     def send(self, message: Message, topic: Topic, answer: Answer | None = None, context: Any = None,
-             retry: Headers = (0, 0)) -> None:
+             retry: Retrying = FIRST) -> None:
         """Hand a message to the client; `answer(context, ok)` runs when it is acknowledged or given up.
 
         Without acks it counts as sent at once.  `retry` holds the headers of a retry topic.
@@ -119,86 +106,65 @@ class Producer:
             partition = topic.partitions[self._sticky_partition(topic, message.size)]
         else:
             partition = topic.partition_of(message.key)
-        batch = self._open.get(partition)
-        if batch is None or batch.bytes + message.size > self.batch_bytes:
-            batch = self._open_batch(partition)
-        batch.messages.append((message, *retry))
-        batch.answers.append((answer, context))
-        batch.bytes += message.size
+        now_ns: int = self.clock._now  # type: ignore[assignment]
+        ready_ns = self.buffer.add(partition, (message, retry), (answer, context), now_ns)
         node = partition.node
-        if self.linger_ns == 0 or batch.bytes >= self.batch_bytes or partition in self._crowded:
+        if ready_ns <= now_ns:
             self._drain(node)
-        elif self._linger[node].callbacks is None:
-            self.clock.arm(self._linger[node], self._lingered, self.linger_ns)
+        elif self._timers[node].callbacks is None or ready_ns < self._armed_for_ns[node]:
+            self._arm(node, ready_ns)
         if self.acks == "0" and answer is not None:
             answer(context, True)
-
-    def _open_batch(self, partition: Partition) -> Batch:
-        if partition in self._open:
-            self._crowded[partition] = None
-        batch = self._open[partition] = Batch(partition, self.clock._now + self.delivery_timeout_ns)
-        self._lines[partition.node].append(batch)
-        return batch
 
     def _sticky_partition(self, topic: Topic, size: int) -> int:
         # Without a key: stay with one partition until batch.size bytes went there (KIP-794).
         state = self._sticky.get(topic.name)
-        if state is None or state[1] >= self.batch_bytes:
+        if state is None or state[1] >= self.buffer.batch_bytes:
             state = self._sticky[topic.name] = [int(self._sticky_draw.draw() * len(topic.partitions)), 0]
         state[1] += size
         return state[0]
 
-    def _linger_over(self, timer: Timer) -> None:
-        self._drain(timer.owner)
-
     def forget(self) -> None:
         """The client dies: its buffer is lost, and nobody hears what is answered."""
-        self._open.clear()
-        self._crowded.clear()
-        for node in range(self.cluster.nodes):
-            self._lines[node].clear()
-            self._in_flight[node] = 0
-            self._linger[node] = self._linger[node].cancelled()
+        self.buffer.clear()
         self._unanswered.clear()
-        self._backing_off.clear()
+        for node in range(self.cluster.nodes):
+            self._in_flight[node] = 0
+            self._timers[node] = self._timers[node].cancelled()
 
     # --- requests ---------------------------------------------------------------------------------------------
 
+    def _arm(self, node: int, due_ns: int) -> None:
+        timer = self._timers[node]
+        if timer.callbacks is not None:
+            timer = self._timers[node] = timer.cancelled()
+        self._armed_for_ns[node] = due_ns
+        self.clock.arm(timer, self._ready, max(0, due_ns - self.clock.now_ns))
+
+    def _timer_due(self, timer: Timer) -> None:
+        self._drain(timer.owner)
+
     def _drain(self, node: int) -> None:
-        linger = self._linger[node]
-        if linger.callbacks is not None:
-            self._linger[node] = linger.cancelled()
-        # What may not leave now leaves when a request is answered.
-        while self._lines[node] and self._in_flight[node] < self.in_flight_limit:
-            self._transmit(Request(self, node, self._next_batches(node), self.clock._now))  # type: ignore[arg-type]
+        """Send what is ready; watch for what will be."""
+        now_ns: int = self.clock._now  # type: ignore[assignment]
+        for batch in self.buffer.expired(node, now_ns):
+            self._give_up(batch)
+        while self._in_flight[node] < self.in_flight_limit:
+            batches = self.buffer.take(node, now_ns)
+            if not batches:
+                ready_ns = self.buffer.next_ready_ns(node)
+                if ready_ns is not None:
+                    self._arm(node, ready_ns)
+                return
+            self._number(batches)
+            self._transmit(Request(self, node, batches, now_ns))
 
-    def _next_batches(self, node: int) -> list[Batch]:
-        """The first batch of each partition of a node."""
-        taken = self._lines[node]
-        left: list[Batch] = []
-        if self._crowded:
-            line, taken = taken, []
-            partitions: set[Partition] = set()
-            for batch in line:
-                (left if batch.partition in partitions else taken).append(batch)
-                partitions.add(batch.partition)
-            self._note_crowds(left)
-        self._lines[node] = left
-        for batch in taken:
-            partition = batch.partition
-            if self._open.get(partition) is batch:
-                del self._open[partition]
+    def _number(self, batches: list[Batch]) -> None:
+        for batch in batches:
             if batch.sequence < 0:
+                partition = batch.partition
                 batch.sequence = self._sequences[partition] = self._sequences.get(partition, -1) + 1
-        return taken
-
-    def _note_crowds(self, left: list[Batch]) -> None:
-        """Partitions that still have a full batch waiting."""
-        for partition in [batch.partition for batch in left]:
-            self._crowded.pop(partition, None)
-        for batch in left:
-            if self._open.get(batch.partition) is not batch:
-                self._crowded[batch.partition] = None
+                batch.epoch = self._epochs.get(partition, 0)
 
     def _on_arrival(self, request: Request) -> None:
         # Without acks nobody waits; only that it is on the wire has to be known.
@@ -208,7 +174,7 @@ class Producer:
     def _transmit(self, request: Request) -> None:
         if self.acks == "0":
             self._on_the_wire[request] = None
-        if self.acks != "0":
+        else:
             self._in_flight[request.node] += 1
             due_ns = self._unanswered[request] = request.sent_ns + self.request_timeout_ns
             self._timeouts.watch(due_ns)
@@ -220,28 +186,19 @@ class Producer:
                 self.cluster.repeated(batch.messages[0][0].id)
             self.to_broker.send(again, self._arrives)
 
-    def respond(self, request: Request) -> None:
-        """At the broker: answer a request, over the wire."""
-        if self.acks != "0":
-            self.to_client.send(request, self._answered)
-
     def _on_response(self, request: Request) -> None:
         first = request.first or request
         if first not in self._unanswered:
             return
-        if not request.ok:
-            self._request_failed(first)
-            return
         self._close(first)
+        refused = request.refused
         for batch in first.batches:
-            self._complete(batch, True)
-        self._go_on(first.node)
-
-    def _go_on(self, node: int) -> None:
-        # Room for another request: what has lingered long enough, or is full, was only waiting for it.
-        line = self._lines[node]
-        if line and self._linger[node].callbacks is None:
-            self._drain(node)
+            if refused is None or batch not in refused:
+                self._complete(batch, True)
+        if refused:
+            self._try_again(refused)
+        if self.buffer:
+            self._drain(first.node)
 
     def _close(self, request: Request) -> None:
         del self._unanswered[request]
@@ -251,11 +208,10 @@ class Producer:
         if batch.done:
             return
         batch.done = True
-        if self.acks == "0":
-            return
-        for answer, context in batch.answers:
-            if answer is not None:
-                answer(context, ok)
+        if self.acks != "0":
+            for answer, context in batch.answers:
+                if answer is not None:
+                    answer(context, ok)
 
     # --- what goes wrong --------------------------------------------------------------------------------------
 
@@ -269,29 +225,32 @@ class Producer:
 
     def _request_failed(self, request: Request) -> None:
         self._close(request)
-        for batch in request.batches:
+        self._try_again(request.batches)
+        self._drain(request.node)
+
+    def _try_again(self, batches: list[Batch]) -> None:
+        now_ns = self.clock.now_ns
+        again = []
+        for batch in batches:
             batch.tries += 1
-            if batch.tries > self.retries or self.clock.now_ns >= batch.deadline_ns:
-                self._complete(batch, False)
-            else:
-                self._retry_later(request.node, batch)
-        self._go_on(request.node)
+            if batch.tries > self.retries or now_ns >= batch.deadline_ns:
+                self._give_up(batch)
+                continue
+            # Exponential from retry.backoff.ms with a jitter of a fifth, up to retry.backoff.max.ms (KIP-580).
+            wait_ns = min(self.backoff_ns * 2 ** min(batch.tries - 1, 30), self.backoff_max_ns)
+            batch.ready_ns = min(now_ns + round(wait_ns * (0.8 + 0.4 * self._jitter.draw())), batch.deadline_ns)
+            again.append(batch)
+        self.buffer.put_back(again)
 
-    def _retry_later(self, node: int, batch: Batch) -> None:
-        # Exponential from retry.backoff.ms with a jitter of a fifth, up to retry.backoff.max.ms (KIP-580).
-        wait_ns = min(self.backoff_ns * 2 ** min(batch.tries - 1, 30), self.backoff_max_ns)
-        wait_ns = round(wait_ns * (0.8 + 0.4 * self._jitter.draw()))
-        self._backing_off[batch] = None
-
-        def again() -> None:
-            if self._backing_off.pop(batch, self) is self:
-                return
-            if self.clock.now_ns >= batch.deadline_ns:
-                self._complete(batch, False)
-                return
-            if any(other.partition is batch.partition for other in self._lines[node]):
-                self._crowded[batch.partition] = None
-            self._lines[node].insert(0, batch)
-            self._drain(node)
-
-        self.clock.at(min(self.clock.now_ns + wait_ns, batch.deadline_ns), again)
+    def _give_up(self, batch: Batch) -> None:
+        """Tell the sender no.  An idempotent producer begins a new epoch, since its sequence has a gap now."""
+        self._complete(batch, False)
+        if not self.idempotent or batch.sequence < 0:
+            return
+        partition = batch.partition
+        self._epochs[partition] = self._epochs.get(partition, 0) + 1
+        self._sequences[partition] = -1
+        waiting = [other for other in self.buffer.batches() if other.partition is partition and other.sequence >= 0]
+        for other in sorted(waiting, key=lambda other: (other.epoch, other.sequence)):
+            other.sequence = -1
+            self._number([other])

@@ -39,12 +39,14 @@ class Broker:
         self.router = Router()
         self.queues: dict[str, Queue] = {}
         self._flush = world.draws.sequential("flush", "rabbitmq", times.flush)
+        self._luck = world.draws.sequential("fault", "rabbitmq")
         self._flushed: Stage = (self._confirm,)
         place = Place("exchange", "rabbitmq")
         self.unroutable = world.writer(Verb.unroutable, place)
         self.repeated = world.writer(Verb.repeated, place)
         self.lost = world.writer(Verb.lost, place)
         self.dropped = world.writer(Verb.dropped, place)
+        self.dead_lettered = world.writer(Verb.dead_lettered, place)
         self.refusing: list[float] = []
         self._routes: dict[tuple[str, str], tuple[Queue, ...]] = {}
         self._routes_version = -1
@@ -87,7 +89,7 @@ class Broker:
 
     def receive(self, publication: Publication) -> None:
         """Route a publication into queues; confirm it when they have it safe."""
-        if self.refusing:
+        if self.refusing and self._luck.draw() < max(self.refusing):
             publication.ok = False
             self._confirm(publication)
             return
@@ -130,15 +132,18 @@ class Broker:
 
     # --- dead letters -----------------------------------------------------------------------------------------
 
-    def dead_letter(self, queue: Queue, entry: Entry, reason: str) -> None:
-        """An entry leaves its queue because it was rejected, expired, crowded out or delivered too often."""
+    def dead_letter(self, queue: Queue, entry: Entry, reason: str, came_in: bool = True) -> None:
+        """An entry leaves its queue because it was rejected, expired, crowded out or delivered too often.
+
+        `came_in` is False for what a full queue refused: it never was in the queue's books.
+        """
         exchange = queue.arguments.get("x-dead-letter-exchange")
         if reason == "expired":
             queue.expired(entry.message.id)
         elif exchange is None:
-            queue.dropped(entry.message.id)
+            (queue if came_in else self).dropped(entry.message.id)
         else:
-            queue.dead_lettered(entry.message.id)
+            (queue if came_in else self).dead_lettered(entry.message.id)
         if exchange is None or not self.router.has_exchange(str(exchange)):
             return
         died = entry.publication

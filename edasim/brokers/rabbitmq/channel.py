@@ -58,6 +58,9 @@ class Subscription:
     def set_prefetch(self, prefetch: int | None) -> None:
         """basic.qos: another window from now on; what is out stays out."""
         self.window = self._window(prefetch)
+        if self.waits_for_turn and not self.has_room():
+            self.queue.with_room.remove(self)
+            self.waits_for_turn = False
         self.queue.offer_room(self)
         self.queue.dispatch()
 

@@ -18,11 +18,13 @@ Answer = Callable[["Publication", bool], None]
 
 @dataclass(frozen=True)
 class Properties:
-    """The basic properties that matter here.  `attempt` is an application header: attempts made so far."""
+    """The basic properties that matter here.  `attempt` and `last_wait_ns` are headers of the application: attempts
+    made so far, and how long the message was made to wait before it came back."""
 
     headers: Headers | None = None
     expiration_ns: int | None = None
     attempt: int = 0
+    last_wait_ns: int = 0
     deaths: tuple[Death, ...] = ()
 
 
@@ -99,6 +101,11 @@ class Entry(Signal):
     def attempt(self) -> int:
         """How many attempts were made before it came here, as the publisher wrote into its headers."""
         return self.publication.properties.attempt
+
+    @property
+    def last_wait_ns(self) -> int:
+        """How long it was made to wait before it came here."""
+        return self.publication.properties.last_wait_ns
 
     @property
     def properties(self) -> Properties:

@@ -49,6 +49,7 @@ class Queue:
         self._ttl_ns = None if ttl is None else ttl * MILLISECOND
         self._ready_bytes = 0
         self._next_position = 0
+        self._last_commit_ns = 0
         self._expiring = False
         self._expiry = Timer(self)
         self._expiry_due: Stage = (self._head_expires,)
@@ -112,13 +113,16 @@ class Queue:
         """
         if self._refuses and self._full_for(publication.message.size):
             if self.arguments["x-overflow"] == "reject-publish-dlx":
-                self.broker.dead_letter(self, Entry(publication), "maxlen")
+                self.broker.dead_letter(self, Entry(publication), "maxlen", came_in=False)
             return False
         entry = Entry(publication)
         if self.quorum:
             publication.waiting += 1
             self.uncommitted[entry] = None
-            self.clock.arm(entry, self._committed, self._majority.draw())
+            # A Raft log commits in its order.
+            now_ns = self.clock.now_ns
+            self._last_commit_ns = max(self._last_commit_ns, now_ns + self._majority.draw())
+            self.clock.arm(entry, self._committed, self._last_commit_ns - now_ns)
         else:
             self._enqueue(entry)
         return True
@@ -147,8 +151,7 @@ class Queue:
             return
         self.fresh.append(entry)
         self._ready_bytes += entry.message.size
-        if self.max_length is not None or self.max_bytes is not None:
-            self._drop_head_when_over()
+        self._drop_head_when_over()
         if self._expiring:
             self._watch_head()
 
@@ -159,7 +162,8 @@ class Queue:
             self._expiring = True
 
     def _full_for(self, size: int) -> bool:
-        if self.max_length is not None and self.ready >= self.max_length and not self._would_go_on():
+        if self.max_length is not None and not self._would_go_on() and (
+                self.ready + len(self.uncommitted) >= self.max_length):
             return True
         return self.max_bytes is not None and self._ready_bytes + size > self.max_bytes and not self._would_go_on()
 
@@ -167,6 +171,8 @@ class Queue:
         return bool(self.with_room) and self.ready == 0
 
     def _drop_head_when_over(self) -> None:
+        if self._refuses or (self.max_length is None and self.max_bytes is None):
+            return
         while (self.max_length is not None and self.ready > self.max_length) or (
             self.max_bytes is not None and self._ready_bytes > self.max_bytes and self.ready
         ):
@@ -232,6 +238,7 @@ class Queue:
             heappush(self.returned, (entry.position, entry))
             self._ready_bytes += entry.message.size
         self.dispatch()
+        self._drop_head_when_over()
 
     # --- expiry, at the head only -----------------------------------------------------------------------------
 

@@ -172,7 +172,7 @@ def test_a_rolling_deploy_of_a_service_that_publishes_repeats_nothing_either(arc
     assert run.summary().services["payment"].duplicated_effects == 0
 
 
-@pytest.mark.xfail(strict=True, reason="the channel closes with the original unacknowledged, and the copy is sent all the same")
+@pytest.mark.xfail(strict=True, reason="the channel closes unacknowledged, and the copy is sent all the same")
 def test_a_consumer_that_stops_while_a_copy_waits_to_be_sent_back_does_not_fork_its_message() -> None:
     # The attempt at 1 s fails; the copy would be sent at 3 s, the worker leaves at 2 s.
     retry = {"attempts": 3, "backoff": "fixed 2s", "jitter": "none", "where": "back"}
@@ -348,6 +348,20 @@ def test_a_fault_on_a_part_that_is_not_there_is_named_and_does_nothing(
 def test_only_a_service_is_deployed(target: str) -> None:
     with pytest.raises(ScenarioError, match="deploy"):
         one_order(faults={"deploy": {"deploy": target, "at": "500ms", "rolling": "1s"}})
+
+
+@pytest.mark.parametrize("architecture", [
+    "monolith", "rpc", "kafka",
+    pytest.param("rabbitmq", marks=pytest.mark.xfail(
+        strict=True, raises=TypeError, reason="a consumer takes what its own acknowledgement brings, and then the next")),
+])
+def test_a_backlog_is_worked_off_in_its_order_on_a_wire_without_latency(architecture: str) -> None:
+    # A hop without latency is a direct call: the acknowledgement of one order may bring the next within it.
+    one_partition = {**QUICK, "kafka": {}}
+    payment = {"handles": "OrderPlaced", "workers": 1, "work": "100ms"}
+    run = simulate(shop(services={"payment": payment}, architectures=one_partition,
+                        client={"timeout": "none"}), architecture)
+    assert orders_of(run, "handled") == list(range(1, 41))
 
 
 # --- the end of a run ----------------------------------------------------------------------------------------

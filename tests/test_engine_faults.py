@@ -353,7 +353,7 @@ def test_only_a_service_is_deployed(target: str) -> None:
 @pytest.mark.parametrize("architecture", [
     "monolith", "rpc", "kafka",
     pytest.param("rabbitmq", marks=pytest.mark.xfail(
-        strict=True, raises=TypeError, reason="a consumer takes what its own acknowledgement brings, and then the next")),
+        strict=True, raises=TypeError, reason="it takes what its own acknowledgement brings, and then the next")),
 ])
 def test_a_backlog_is_worked_off_in_its_order_on_a_wire_without_latency(architecture: str) -> None:
     # A hop without latency is a direct call: the acknowledgement of one order may bring the next within it.

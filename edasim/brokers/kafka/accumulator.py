@@ -42,20 +42,21 @@ class Accumulator:
         self.batch_bytes = batch_bytes
         self.linger_ns = linger_ns
         self.delivery_timeout_ns = delivery_timeout_ns
-        self._lines: list[list[Batch]] = [[] for _ in range(nodes)]
+        # By node; batches that are sent again stand in front.
+        self.lines: list[list[Batch]] = [[] for _ in range(nodes)]
         self._open: dict[Partition, Batch] = {}
 
     def __bool__(self) -> bool:
-        return any(self._lines)
+        return any(self.lines)
 
     def batches(self) -> list[Batch]:
         """All that wait."""
-        return [batch for line in self._lines for batch in line]
+        return [batch for line in self.lines for batch in line]
 
     def clear(self) -> None:
         """Throw everything away."""
         self._open.clear()
-        for line in self._lines:
+        for line in self.lines:
             line.clear()
 
     def add(self, partition: Partition, record: tuple[Message, Retrying], tell: tuple[Any, Any], now_ns: int) -> int:
@@ -67,7 +68,7 @@ class Accumulator:
             if batch is not None:
                 batch.ready_ns = now_ns
             batch = self._open[partition] = Batch(partition, now_ns + self.linger_ns, now_ns + self.delivery_timeout_ns)
-            self._lines[partition.node].append(batch)
+            self.lines[partition.node].append(batch)
         batch.messages.append(record)
         batch.answers.append(tell)
         batch.bytes += size
@@ -78,25 +79,27 @@ class Accumulator:
     def put_back(self, batches: list[Batch]) -> None:
         """Batches that are to be sent again stand before what was never sent, in the order of their sequences."""
         for batch in batches:
-            line = self._lines[batch.partition.node]
+            line = self.lines[batch.partition.node]
             sent = [other for other in line if other.tries] + [batch]
             sent.sort(key=lambda other: (other.epoch, other.sequence))
             line[:] = sent + [other for other in line if not other.tries]
 
     def take(self, node: int, now_ns: int) -> list[Batch]:
         """The batches that leave now in one request; none when the node is not ready."""
-        line = self._lines[node]
-        if not line:
-            return []
+        line = self.lines[node]
         if len(line) == 1:
-            taken, left = (line, []) if line[0].ready_ns <= now_ns else ([], line)
-        else:
-            firsts = self._firsts(line)
-            if not any(batch.ready_ns <= now_ns for batch in firsts):
+            batch = line[0]
+            if batch.ready_ns > now_ns:
                 return []
-            taken = [batch for batch in firsts if not batch.tries or batch.ready_ns <= now_ns]
-            left = [batch for batch in line if batch not in taken]
-        self._lines[node] = left
+            self.lines[node] = []
+            if self._open.get(batch.partition) is batch:
+                del self._open[batch.partition]
+            return line
+        firsts = self._firsts(line)
+        if not any(batch.ready_ns <= now_ns for batch in firsts):
+            return []
+        taken = [batch for batch in firsts if not batch.tries or batch.ready_ns <= now_ns]
+        self.lines[node] = [batch for batch in line if batch not in taken]
         for batch in taken:
             if self._open.get(batch.partition) is batch:
                 del self._open[batch.partition]
@@ -108,19 +111,20 @@ class Accumulator:
             firsts.setdefault(batch.partition, batch)
         return list(firsts.values())
 
-    def next_ready_ns(self, node: int) -> int | None:
-        """When the node is ready next, if nothing comes in between."""
-        line = self._lines[node]
-        if not line:
-            return None
+    def next_ready_ns(self, node: int) -> int:
+        """When a node for which something waits is ready next, if nothing comes in between."""
+        line = self.lines[node]
         return line[0].ready_ns if len(line) == 1 else min(batch.ready_ns for batch in self._firsts(line))
 
     def expired(self, node: int, now_ns: int) -> list[Batch]:
         """Take out what waited past delivery.timeout.ms."""
-        line = self._lines[node]
+        line = self.lines[node]
+        # The first in line is the oldest.
+        if not line or line[0].deadline_ns > now_ns:
+            return []
         over = [batch for batch in line if batch.deadline_ns <= now_ns]
         if over:
-            self._lines[node] = [batch for batch in line if batch not in over]
+            self.lines[node] = [batch for batch in line if batch not in over]
             for batch in over:
                 if self._open.get(batch.partition) is batch:
                     del self._open[batch.partition]

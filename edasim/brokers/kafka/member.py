@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from edasim.brokers.kafka.fetch import Fetch
-from edasim.brokers.kafka.log import Partition, Record
+from edasim.brokers.kafka.log import FIRST, Partition, Record
 from edasim.core.clock import Signal, Stage, Timer
 from edasim.core.link import CALL, Call, Link
 from edasim.core.world import World
@@ -231,7 +231,7 @@ class Member:
         positions, buffer = self.positions, self.buffer
         for record in records:
             positions[record.partition] = record.offset + 1
-            if straight and record.retry.due_ns <= now and record.partition not in buffer:
+            if straight and (record.retry is FIRST or record.retry.due_ns <= now and record.partition not in buffer):
                 self._hand_over(record)
             else:
                 self.buffer.setdefault(record.partition, deque()).append(record)

@@ -147,14 +147,13 @@ class Producer:
     def _drain(self, node: int) -> None:
         """Send what is ready; watch for what will be."""
         now_ns: int = self.clock._now  # type: ignore[assignment]
-        for batch in self.buffer.expired(node, now_ns):
+        buffer = self.buffer
+        for batch in buffer.expired(node, now_ns):
             self._give_up(batch)
-        while self._in_flight[node] < self.in_flight_limit:
-            batches = self.buffer.take(node, now_ns)
+        while buffer.lines[node] and self._in_flight[node] < self.in_flight_limit:
+            batches = buffer.take(node, now_ns)
             if not batches:
-                ready_ns = self.buffer.next_ready_ns(node)
-                if ready_ns is not None:
-                    self._arm(node, ready_ns)
+                self._arm(node, buffer.next_ready_ns(node))
                 return
             self._number(batches)
             self._transmit(Request(self, node, batches, now_ns))

@@ -139,12 +139,7 @@ class Queue:
         if self._ttl_ns is not None or entry.publication.properties is not PLAIN:
             self._set_expiry(entry)
         if self.with_room and not self.fresh and not self.returned:
-            subscription = self.with_room.popleft()
-            subscription.deliver(entry)
-            if len(subscription.unacked) < subscription.window:
-                self.with_room.append(subscription)
-            else:
-                subscription.waits_for_turn = False
+            self._hand_over(entry)
             return
         if entry.expires_ns and entry.expires_ns <= self.clock.now_ns and not self.fresh and not self.returned:
             self._expire(entry)
@@ -191,12 +186,12 @@ class Queue:
 
     def _hand_over(self, entry: Entry) -> None:
         subscription = self.with_room.popleft()
+        subscription.waits_for_turn = False
         subscription.deliver(entry)
-        # With room left it queues up again, behind the others.
-        if len(subscription.unacked) < subscription.window:
+        # With room left it queues up again, behind the others; its connection may have broken meanwhile.
+        if len(subscription.unacked) < subscription.window and subscription.open and not subscription.waits_for_turn:
+            subscription.waits_for_turn = True
             self.with_room.append(subscription)
-        else:
-            subscription.waits_for_turn = False
 
     def offer_room(self, subscription: Subscription) -> None:
         """A consumer may have room: then it queues up for a turn."""

@@ -347,11 +347,14 @@ def test_cooperative_rounds_give_nothing_away_before_it_is_released(
 
 
 @given(some_members, counts_of_topics, owners)
-def test_the_second_cooperative_round_finds_the_target_again(
+def test_the_second_cooperative_round_is_the_last(
     members: set[str], counts: dict[str, int], owner: dict[TopicPartition, str]
 ) -> None:
     owned = {member: mine for member, mine in owned_by(owner).items() if member in members}
     everything = dict.fromkeys(members, TOPICS)
     target = assign("cooperative-sticky", members, counts, everything, owned)
     _, first, _ = cooperative_rounds(owned, target)
-    assert sets(assign("cooperative-sticky", members, counts, everything, first)) == sets(target)
+    last = assign("cooperative-sticky", members, counts, everything, first)
+    # What was released may go to another member than was planned, but nobody lets go of anything again.
+    assert all(set(first[member]) <= set(last[member]) for member in members)
+    assert {member: len(mine) for member, mine in last.items()} == {member: len(target[member]) for member in members}

@@ -79,15 +79,15 @@ def label_ends(ax: Axes, labels: Sequence[Label]) -> None:
     _write(ax, labels, 1.015, None)
 
 
-def label_peaks(ax: Axes, labels: Sequence[Label], right_of: float) -> None:
-    """Write each label inside the axes, from `right_of` (in data units) on, with a thin line to its point."""
-    leader = {"arrowstyle": "-", "linewidth": 0.8, "shrinkA": 1, "shrinkB": 2, "relpos": (0, 0.5)}
-    _write(ax, labels, _fraction(ax, right_of, 0.0)[0], leader)
+def label_peaks(ax: Axes, labels: Sequence[Label]) -> None:
+    """The same, with a thin line from each label to its point."""
+    _write(ax, labels, 1.015, {"arrowstyle": "-", "linewidth": 0.7, "alpha": 0.6, "shrinkB": 2, "relpos": (0, 0.5)})
 
 
 def _write(ax: Axes, labels: Sequence[Label], left: float, arrow: dict[str, Any] | None) -> None:
     ordered = sorted(labels, key=lambda label: label.y)
-    heights = spread([_fraction(ax, label.x, label.y)[1] for label in ordered], _line_height(ax))
+    lines = 1 + max((label.text.count("\n") for label in ordered), default=0)
+    heights = spread([_fraction(ax, label.x, label.y)[1] for label in ordered], lines * _line_height(ax))
     for label, height in zip(ordered, heights, strict=True):
         colour = text_colour(look(label.architecture).colour)
         ax.annotate(

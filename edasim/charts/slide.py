@@ -62,7 +62,9 @@ def _dots(figure: Figure, comparison: Comparison) -> None:
         left, top = _DOTS_LEFT + column * width, _DOTS_TOP - row * height
         colour = text_colour(look(comparison.first(name).architecture).colour)
         figure.text(left, top, display(name), color=colour, fontweight="bold", fontsize=12, va="top")
-        figure.text(left, top - 0.033, _fate_words(comparison, name), fontsize=10, va="top", fontweight="bold")
+        words = _fate_words(comparison, name)
+        size = 10 if len(words) < 30 else 8.5
+        figure.text(left, top - 0.033, words, fontsize=size, va="top", fontweight="bold")
         bottom = top - height + 0.018
         each = dots(figure.add_axes((left, bottom, width - 0.02, top - 0.066 - bottom)), comparison, name)
     _dot_legend(figure, comparison, each)

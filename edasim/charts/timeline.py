@@ -101,27 +101,27 @@ def _over_time(ax: Axes, comparison: Comparison, curve: str, peaks: dict[str, st
     highest = max(float(comparison.curve(name, curve)[1].max()) for name in comparison.architectures)
     ax.set_ylim(0, 1.18 * highest or 1)
     ax.set_xlabel("time since the start (s)")
-    labels, flat, right_of = [], [], 0.0
+    label_peaks(ax, _peak_labels(comparison, curve, peaks, _NOTHING * highest, ax.get_xlim()[1]))
+
+
+def _peak_labels(
+    comparison: Comparison, curve: str, peaks: dict[str, str], nothing: float, end_s: float
+) -> list[Label]:
+    """A label for each curve at its highest point; those that rise to `nothing` at most share one at the end."""
+    labels, flat = [], []
     for name in comparison.architectures:
         times_s, mean, _ = comparison.curve(name, curve)
         peak = int(np.argmax(mean))
-        if mean[peak] <= _NOTHING * highest:
+        if mean[peak] <= nothing:
             flat.append(name)
             continue
         architecture = comparison.first(name).architecture
-        labels.append(Label(float(times_s[peak]), float(mean[peak]), f"{display(name)} {peaks[name]}", architecture))
-        right_of = max(right_of, float(times_s[peak]))
-    label_peaks(ax, labels, min(right_of + 0.07 * last_s, 0.72 * last_s))
+        labels.append(Label(float(times_s[peak]), float(mean[peak]), f"{display(name)}\n{peaks[name]}", architecture))
     if flat:
-        nothing = "always 0" if all(not comparison.curve(name, curve)[1].any() for name in flat) else "next to nothing"
-        ax.annotate(
-            f"{listed(map(display, flat))}: {nothing}",
-            (0.01, 0.02),
-            xycoords="axes fraction",
-            va="bottom",
-            fontsize="small",
-            color=INK,
-        )
+        always = all(not comparison.curve(name, curve)[1].any() for name in flat)
+        text = f"{', '.join(map(display, flat))}\n{'always 0' if always else 'next to nothing'}"
+        labels.append(Label(end_s, 0.0, text, ""))
+    return labels
 
 
 def _zoom_end_s(comparison: Comparison, last_s: float) -> float:
@@ -129,7 +129,7 @@ def _zoom_end_s(comparison: Comparison, last_s: float) -> float:
     view = comparison.focus
     waits = [comparison.interval(name, "catch_up_s").mean for name in comparison.architectures]
     longest_s = max((wait for wait in waits if math.isfinite(wait)), default=0.0)
-    return last_s if view.whole else min(last_s, view.end_s + max(1.35 * longest_s, 0.3 * (view.end_s - view.start_s)))
+    return last_s if view.whole else min(last_s, view.end_s + max(1.35 * longest_s, 0.8 * (view.end_s - view.start_s)))
 
 
 def _fit_height(ax: Axes, comparison: Comparison, start_s: float, end_s: float) -> None:

@@ -39,7 +39,8 @@ class SlowProgress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._clock.cancel()
-        self._bar.stop()
+        if self._bar.live.is_started:
+            self._bar.stop()
 
     def advance(self, done: int, total: int) -> None:
         """So many of so many are finished."""

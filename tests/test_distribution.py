@@ -154,6 +154,11 @@ def test_a_heavy_tail_may_have_no_mean_but_every_draw_fits() -> None:
     assert law.quantile_ns(np.array([1 - 2.0**-53])).tolist() == [3652 * 86_400 * 10**9]
 
 
+def test_a_lognormal_has_the_percentiles_that_its_text_names() -> None:
+    law = parse_distribution("lognormal p50 15ms p99 60ms")
+    assert law.quantile_s(np.array([0.5, 0.99])) == pytest.approx([0.015, 0.06], rel=1e-14)
+
+
 def test_only_a_constant_is_one() -> None:
     assert parse_distribution("constant 30ms").constant_ns == 30_000_000
     assert parse_distribution("exponential 30ms").constant_ns is None

@@ -172,6 +172,18 @@ def test_a_dated_change_is_held_to_the_same_rules() -> None:
     assert "nothing cannot take the place" in refusal({"services.payment.fails": None}, at="30s")
 
 
+def test_each_end_of_a_knob_is_tried_by_itself() -> None:
+    """Three in-sync replicas need as many replicas, but no knob stands where another one's end has left it."""
+    knobs = {
+        "architectures.kafka.topic.min.insync.replicas": "1 .. 3",
+        "architectures.kafka.topic.replication.factor": "1 .. 3",
+    }
+    topic = {"architectures.kafka.topic": {"replication.factor": 3, "min.insync.replicas": 1}}
+    assert list(SHOP.change(topic).change({f"knobs.{path}": knob for path, knob in knobs.items()}).knobs)[1:] == [
+        *knobs
+    ]
+
+
 def test_names_with_dots_are_one_step_of_a_path() -> None:
     assert steps_of("architectures.kafka.topic.min.insync.replicas") == (
         "architectures", "kafka", "topic", "min.insync.replicas",

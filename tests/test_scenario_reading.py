@@ -232,6 +232,12 @@ def test_an_error_goes_to_another_process_and_back() -> None:
     assert str(pickle.loads(pickle.dumps(refused.value))) == str(refused.value)
 
 
+@pytest.mark.parametrize("title", ["12", "1e3", "true", "~", "010", "1:30", "- a", "a: b", "#1", "{", "'", "Ü 🛒"])
+def test_a_text_that_looks_like_something_else_stays_a_text(title: str) -> None:
+    shop = Scenario.from_dict({**SMALL, "title": title})
+    assert load(to_yaml(shop)).title == title
+
+
 NAMES = some.from_regex(r"[A-Za-z][A-Za-z0-9_-]{0,12}", fullmatch=True).filter(
     lambda name: name not in ("broker", "database", "gateway", "client", "checkout")
 )

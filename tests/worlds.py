@@ -17,9 +17,10 @@ from edasim.brokers.kafka.group import Group
 from edasim.brokers.kafka.log import FIRST, Record
 from edasim.brokers.kafka.member import Member
 from edasim.brokers.kafka.producer import Producer
-from edasim.brokers.rabbitmq.broker import Broker, BrokerTimes
+from edasim.brokers.rabbitmq.broker import Broker
 from edasim.brokers.rabbitmq.channel import Publisher, Subscription
 from edasim.brokers.rabbitmq.entry import Death, Entry, Properties
+from edasim.brokers.rabbitmq.majority import BrokerTimes
 from edasim.brokers.rabbitmq.queue import Queue
 from edasim.core.distribution import parse_distribution
 from edasim.core.draws import Law
@@ -97,7 +98,7 @@ class Rabbit(Bench):
                  persistent: bool = False, version: str = "4.3") -> None:
         super().__init__(hop_ms)
         self.version = version
-        self.broker = Broker(self.world, BrokerTimes(self.hop, takes(0), takes(disk)), persistent)
+        self.broker = Broker(self.world, BrokerTimes(self.hop, takes(disk)), persistent)
         self.publisher = Publisher(self.broker, self.links("checkout"), confirms, reconnect_ns=50 * MS)
         self.world.add_part(self.publisher)
         self.answers: list[tuple[str, bool]] = []

@@ -137,16 +137,18 @@ class Kafka:
         given = {**({} if options.commit == "auto" else {"enable.auto.commit": False}), **options.consumer}
         self.consumer_options: dict[str, Any] = resolve("kafka consumer", version, given)
         self.broker_options: dict[str, Any] = resolve("kafka broker", version, options.broker)
-        wire = shop.scenario.wire
-        times = ClusterTimes(*(wire.latency(step).quantile_ns for step in ("broker-to-broker", "append")))
         replicas = int(self.topic_options["replication.factor"])
-        self.cluster = Cluster(shop.world, times, max(NODES, replicas))
+        self.cluster = Cluster(shop.world, self._times(), max(NODES, replicas))
         self.producers: dict[str, Producer] = {}
         self._answer = self._answer_customer
         self.groups: dict[str, Group] = {}
         self.consumers: dict[str, list[KafkaConsumer]] = {name: [] for name in shop.services}
         self._made: dict[str, int] = dict.fromkeys(shop.services, 0)
         self._away: dict[str, int] = dict.fromkeys(shop.services, 0)
+
+    def _times(self) -> ClusterTimes:
+        wire = self.shop.scenario.wire
+        return ClusterTimes(*(wire.latency(step).quantile_ns for step in ("broker-to-broker", "append")))
 
     # --- wiring -----------------------------------------------------------------------------------------------
 
@@ -203,6 +205,7 @@ class Kafka:
         worker = Worker(self.clock, f"{name}-{self._made[name]}")
         consumer = KafkaConsumer(self, self.shop.services[name], self.groups[name], worker)
         self.consumers[name].append(consumer)
+        self.shop.world.add_part(consumer.consumer)
         return consumer
 
     def _join(self, name: str) -> None:
@@ -282,7 +285,7 @@ class Kafka:
     def restart(self, service: str, workers: list[Worker]) -> None:
         """As many new members."""
         self._away[service] -= len(workers)
-        self._hire(service, len(workers))
+        self._fill(service)
 
     def refuse(self, part: str, share: float) -> None:
         """The cluster answers produce requests with an error."""
@@ -317,14 +320,17 @@ class Kafka:
             self.producers[name].forget()
 
     def configure(self, scenario: Scenario) -> None:
-        """More or fewer members."""
-        for name, consumers in self.consumers.items():
-            if name not in self.groups:
-                continue
-            surplus = len(consumers) + self._away[name] - scenario.services[name].workers
-            for consumer in self._dismiss(name, surplus) if surplus > 0 else []:
-                consumer.leave()
-            self._hire(name, max(0, -surplus))
+        """More or fewer members, other latencies."""
+        self.cluster.use(self._times())
+        for name in self.groups:
+            self._fill(name)
+
+    def _fill(self, name: str) -> None:
+        """As many members as there are to be, less those that a fault took away."""
+        surplus = len(self.consumers[name]) + self._away[name] - self.shop.scenario.services[name].workers
+        for consumer in self._dismiss(name, surplus) if surplus > 0 else []:
+            consumer.leave()
+        self._hire(name, -surplus)
 
     def capacity(self) -> dict[str, int]:
         """The members of each service's group."""

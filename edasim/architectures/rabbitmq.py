@@ -3,9 +3,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from edasim.brokers.rabbitmq.broker import Broker, BrokerTimes
+from edasim.brokers.rabbitmq.broker import Broker
 from edasim.brokers.rabbitmq.channel import Publisher, Subscription
 from edasim.brokers.rabbitmq.entry import PLAIN, Entry, Properties, Publication
+from edasim.brokers.rabbitmq.majority import BrokerTimes
 from edasim.brokers.rabbitmq.queue import Queue
 from edasim.core.link import CALL, Call, Link
 from edasim.core.message import Message
@@ -35,6 +36,7 @@ class RabbitConsumer:
         self.worker = worker
         self.queue = queue
         self.leaving = False
+        self._unsettled = 0
         shop = rabbit.shop
         self.consumer = Consumer(shop.world, service, worker, shop.policy(service.name))
         self.consumer.intake = self
@@ -51,19 +53,28 @@ class RabbitConsumer:
     # --- what the consumer does with a delivery ---------------------------------------------------------------
 
     def idle(self) -> None:
-        """The broker pushes what comes next; a worker that is leaving closes its channel now."""
-        if self.leaving:
+        """The broker pushes what comes next; a worker that is leaving closes its channel when all is settled."""
+        if self.leaving and not self._unsettled:
             self._close()
 
     def handled(self, entry: Entry, messages: list[Message]) -> None:
         """Publish what follows from it, and acknowledge once that is safe."""
         if messages:
-            self.rabbit.publish_all(self.consumer.service.name, messages, lambda: self.subscription.ack(entry))
+            self._unsettled += 1
+            self.rabbit.publish_all(self.consumer.service.name, messages, lambda: self._settle(entry))
         else:
             self.subscription.ack(entry)
 
+    def _settle(self, entry: Entry) -> None:
+        """What had to be published first is safe with the broker."""
+        self._unsettled -= 1
+        self.subscription.ack(entry)
+        if self.leaving and not self._unsettled and not self.consumer.busy:
+            self._close()
+
     def again(self, entry: Entry, attempts_made: int, wait_ns: int) -> None:
         """Send a copy to the tail of its queue (after the wait) or aside (with the wait as its time to live)."""
+        self._unsettled += 1
         if self.consumer.policy.spec.where == "aside" and wait_ns > 0:
             properties = Properties(expiration_ns=wait_ns, attempt=attempts_made, last_wait_ns=wait_ns,
                                     deaths=entry.properties.deaths)
@@ -79,7 +90,7 @@ class RabbitConsumer:
     def _resend(self, entry: Entry, queue: str, properties: Properties) -> None:
         if self.worker.alive:
             self.rabbit.publish(self.consumer.service.name, entry.message, ("", queue), properties,
-                                lambda: self.subscription.ack(entry))
+                                lambda: self._settle(entry))
 
     def dead_letter(self, entry: Entry) -> None:
         """Reject it: the queue's dead-letter exchange has the rest."""
@@ -106,10 +117,12 @@ class RabbitConsumer:
         self._close()
 
     def leave(self) -> None:
-        """Finish what is in hands, then close; what only waits goes back to the queue."""
+        """Cancel, give back what only waits, finish what is in hands, then close."""
         self.leaving = True
+        waiting = list(self.consumer.waiting)
         self.consumer.retire()
-        if not self.consumer.busy:
+        self.subscription.cancel(waiting)
+        if not self.consumer.busy and not self._unsettled:
             self._close()
 
     def _close(self) -> None:
@@ -126,9 +139,7 @@ class RabbitMq:
         self.shop = shop
         self.options = options
         self.clock = shop.world.clock
-        wire = shop.scenario.wire
-        times = BrokerTimes(*(wire.latency(step).quantile_ns for step in ("broker-to-broker", "append", "flush")))
-        self.broker = Broker(shop.world, times, options.persistent)
+        self.broker = Broker(shop.world, self._times(), options.persistent)
         self.publishers: dict[str, Publisher] = {}
         self.consumers: dict[str, list[RabbitConsumer]] = {name: [] for name in shop.services}
         self.queues: dict[str, Queue] = {}
@@ -137,6 +148,10 @@ class RabbitMq:
         self._retry_queues: dict[str, Queue] = {}
         self._addresses: dict[str, Address] = {}
         self._answer = self._answer_customer
+
+    def _times(self) -> BrokerTimes:
+        wire = self.shop.scenario.wire
+        return BrokerTimes(*(wire.latency(step).quantile_ns for step in ("broker-to-broker", "flush")))
 
     # --- wiring -----------------------------------------------------------------------------------------------
 
@@ -211,6 +226,7 @@ class RabbitMq:
             worker = Worker(self.clock, f"{name}-{self._made[name]}")
             consumer = RabbitConsumer(self, self.shop.services[name], self.queues[name], worker)
             self.consumers[name].append(consumer)
+            self.shop.world.add_part(consumer.consumer)
             consumer.subscription.start()
 
     # --- orders and events ------------------------------------------------------------------------------------
@@ -285,7 +301,7 @@ class RabbitMq:
     def restart(self, service: str, workers: list[Worker]) -> None:
         """As many new ones."""
         self._away[service] -= len(workers)
-        self._hire(service, len(workers))
+        self._fill(service)
 
     def refuse(self, part: str, share: float) -> None:
         """The broker nacks what arrives."""
@@ -323,15 +339,18 @@ class RabbitMq:
         """Another prefetch, more or fewer workers."""
         assert scenario.architectures.rabbitmq is not None
         self.options = scenario.architectures.rabbitmq
-        for name, consumers in self.consumers.items():
-            if name not in self.queues:
-                continue
-            surplus = len(consumers) + self._away[name] - scenario.services[name].workers
-            for consumer in self._dismiss(name, surplus) if surplus > 0 else []:
-                consumer.leave()
-            self._hire(name, max(0, -surplus))
+        self.broker.use(self._times())
+        for name in self.queues:
+            self._fill(name)
             for consumer in self.consumers[name]:
                 consumer.subscription.set_prefetch(self.options.prefetch)
+
+    def _fill(self, name: str) -> None:
+        """As many consumers as there are to be, less those that a fault took away."""
+        surplus = len(self.consumers[name]) + self._away[name] - self.shop.scenario.services[name].workers
+        for consumer in self._dismiss(name, surplus) if surplus > 0 else []:
+            consumer.leave()
+        self._hire(name, -surplus)
 
     def capacity(self) -> dict[str, int]:
         """The consumers of each service."""

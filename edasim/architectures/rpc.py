@@ -118,6 +118,14 @@ class Server:
             self.idle.append(Worker(self.rpc.clock, f"{self.service.name}-{self._made}"))
         self._serve()
 
+    def fill(self) -> None:
+        """As many workers as there are to be, less those that a fault took away."""
+        surplus = self.alive - self.retiring + self.away - self.service.spec.workers
+        if surplus > 0:
+            self.stop(surplus)
+        else:
+            self.hire(-surplus)
+
     def send(self, call: Call) -> None:
         """At the gateway: make the call."""
         self.to_service.send(call, self._arrives)
@@ -374,7 +382,7 @@ class Rpc:
     def restart(self, service: str, workers: list[Worker]) -> None:
         """As many new workers."""
         self.servers[service].away -= len(workers)
-        self.servers[service].hire(len(workers))
+        self.servers[service].fill()
 
     def connects(self, one: str, other: str) -> bool:
         """The gateway is connected with every service."""
@@ -400,11 +408,7 @@ class Rpc:
         assert scenario.architectures.rpc is not None
         self.options = scenario.architectures.rpc
         for server in self.servers.values():
-            surplus = server.alive - server.retiring + server.away - server.service.spec.workers
-            if surplus > 0:
-                server.stop(surplus)
-            else:
-                server.hire(-surplus)
+            server.fill()
 
     def capacity(self) -> dict[str, int]:
         """The workers of each service."""

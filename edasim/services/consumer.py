@@ -63,6 +63,7 @@ class Consumer:
         self.intake: Intake
         self.delivery: Any = None
         self.waiting: deque[Any] = deque()
+        self._retired = False
         self._starts = 0
         self._last_wait_ns = 0
         self._retried = world.writer(Verb.retried, service.place)
@@ -73,6 +74,15 @@ class Consumer:
     def busy(self) -> bool:
         """Whether it has a delivery in hands, at work or waiting to try again."""
         return self.delivery is not None and self.delivery is not _GONE
+
+    def owes(self) -> bool:
+        """Whether something is in its hands or waits at the client."""
+        return bool(self.waiting) or self.busy
+
+    def owed(self) -> list[Message]:
+        """What is in its hands or waits at the client."""
+        held = [self.delivery] if self.busy else []
+        return [delivery.message for delivery in (*held, *self.waiting)]
 
     @property
     def attempts_made(self) -> int:
@@ -93,9 +103,9 @@ class Consumer:
         self.service.start(self.worker, delivery.message, self._finished)
 
     def _attempt_finished(self, worker: Worker, ok: bool) -> None:
+        # It holds the delivery until all is said: settling it may bring the next one within the same call.
         delivery = self.delivery
         if ok:
-            self.delivery = None
             service = self.service
             if service.plain:
                 service.applied(delivery.message.id)
@@ -104,6 +114,7 @@ class Consumer:
                 self.intake.handled(delivery, service.apply(delivery.message))
         elif self._settle_failure(delivery):
             return
+        self.delivery = _GONE if self._retired else None
         if self.waiting:
             self.take(self.waiting.popleft())
         else:
@@ -114,7 +125,6 @@ class Consumer:
         made = self.attempts_made
         policy = self.policy
         if not policy.allows(made):
-            self.delivery = None
             self.intake.dead_letter(delivery)
             return False
         self._retried(delivery.message.id)
@@ -123,7 +133,6 @@ class Consumer:
             self._last_wait_ns = wait_ns
             self.worker.wait(self._again, wait_ns)
             return True
-        self.delivery = None
         self.intake.again(delivery, made, wait_ns)
         return False
 
@@ -140,5 +149,6 @@ class Consumer:
     def retire(self) -> None:
         """Take nothing any more after what is in hands; what waits at the client is dropped."""
         self.waiting = deque(maxlen=0)
+        self._retired = True
         if self.delivery is None:
             self.delivery = _GONE

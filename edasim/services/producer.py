@@ -25,6 +25,7 @@ class Producer:
         self.spec = spec
         self.down = 0
         self.placed = 0
+        self._closed = False
         self.until_ns: int | None = None
         self._next_order = next_order
         self._place = place
@@ -44,7 +45,7 @@ class Producer:
 
     def configure(self, spec: ProducerSpec) -> None:
         """Arrivals follow another law from now on."""
-        if spec.arrivals != self.spec.arrivals:
+        if spec.arrivals != self.spec.arrivals and not self._closed:
             if self._signal.callbacks is not None:
                 self._signal.callbacks = ()
                 self._signal = Signal()
@@ -78,6 +79,7 @@ class Producer:
 
     def close(self) -> None:
         """Place no more orders."""
+        self._closed = True
         self._next_ns = None
         if self._signal.callbacks is not None:
             self._signal.callbacks = ()

@@ -26,10 +26,11 @@ class ClusterTimes:
 
 
 class Topic:
-    """A topic and its partitions; `keyed` says whether the shop's keys are sent along."""
+    """A topic and its partitions, each with so many replicas; `keyed` says whether the shop's keys are sent along."""
 
-    def __init__(self, name: str, partitions: list[Partition], keyed: bool = True) -> None:
+    def __init__(self, name: str, partitions: list[Partition], replicas: int, keyed: bool) -> None:
         self.name = name
+        self.replicas = replicas
         self.keyed = keyed
         self.partitions = partitions
         self._by_key: dict[str, Partition] = {}
@@ -74,7 +75,7 @@ class Cluster:
             )
             for number in range(options["partitions"])
         ]
-        self.topics[name] = topic = Topic(name, partitions, keyed)
+        self.topics[name] = topic = Topic(name, partitions, replicas, keyed)
         return topic
 
     def _replication_draw(self, partition: str, replicas: int) -> SequentialDraw | None:
@@ -83,18 +84,29 @@ class Cluster:
             return None
         streams = [self.world.draws.stream(f"replication {part} {number}", partition)
                    for number in range(replicas - 1) for part in ("there", "append", "back")]
+        return SequentialDraw(StreamBundle(streams), self._replication_law(replicas - 1))
+
+    def _replication_law(self, followers: int) -> Law:
         times = self.times
 
         def law(uniforms: NDArray[np.float64]) -> NDArray[np.int64]:
-            followers = [
+            each = [
                 times.hop(uniforms[3 * number]) + times.append(uniforms[3 * number + 1])
                 + times.hop(uniforms[3 * number + 2])
-                for number in range(replicas - 1)
+                for number in range(followers)
             ]
-            slowest: NDArray[np.int64] = np.max(np.array(followers), axis=0)
+            slowest: NDArray[np.int64] = np.max(np.array(each), axis=0)
             return slowest
 
-        return SequentialDraw(StreamBundle(streams), law)
+        return law
+
+    def use(self, times: ClusterTimes) -> None:
+        """Other latencies of the cluster's own steps from now on."""
+        self.times = times
+        for topic in self.topics.values():
+            for partition in topic.partitions:
+                if partition.replication is not None:
+                    partition.replication.use(self._replication_law(topic.replicas - 1))
 
     # --- a produce request ------------------------------------------------------------------------------------
 

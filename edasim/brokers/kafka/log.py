@@ -105,7 +105,7 @@ class Partition:
         self.deduplicated = world.writer(Verb.deduplicated, place)
         self.readers: dict[Member, None] = {}
         """The members that have it assigned, of all groups."""
-        self._replication = replication
+        self.replication = replication
         self._replicated: Stage = (self._followers_have,)
         self._waiting_producers: deque[tuple[int, Callable[[Any], None], Any]] = deque()
         self._producers: dict[tuple[int, int], ProducerState] = {}
@@ -143,10 +143,10 @@ class Partition:
             self.records.append(Record(message, self, offset, retry))
             self.appended(message.id)
             offset += 1
-        if self._replication is None:
+        if self.replication is None:
             self._advance(offset)
             return
-        delay_ns = self._replication.draw()
+        delay_ns = self.replication.draw()
         if delay_ns:
             self.world.clock.arm(Replicated(offset), self._replicated, delay_ns)
         else:

@@ -2,28 +2,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
 
 from edasim.brokers.rabbitmq.entry import Entry, Publication, died_in_circles, with_death
 from edasim.brokers.rabbitmq.exchange import Router
+from edasim.brokers.rabbitmq.majority import BrokerTimes
 from edasim.brokers.rabbitmq.queue import Queue
 from edasim.brokers.rabbitmq.routes import Headers
 from edasim.core.clock import Stage
-from edasim.core.draws import Law, SequentialDraw, StreamBundle
 from edasim.core.journal import Place, Verb
 from edasim.core.world import World
-
-
-@dataclass(frozen=True)
-class BrokerTimes:
-    """How long the broker's own steps take: laws from uniforms to nanoseconds."""
-
-    hop: Law
-    append: Law
-    flush: Law
 
 
 class Broker:
@@ -51,25 +38,12 @@ class Broker:
         self._routes: dict[tuple[str, str], tuple[Queue, ...]] = {}
         self._routes_version = -1
 
-    def majority_draw(self, queue: str, members: int) -> SequentialDraw:
-        """How long until a majority of a quorum queue's members has an entry on disk, the leader included."""
-        followers = members - 1
-        needed = members // 2 + 1
-        streams = [self.world.draws.stream(f"majority {part} {number}", queue)
-                   for number in range(followers) for part in ("there", "flush", "back")]
-        own = self.world.draws.stream("majority flush", queue)
-        times = self.times
-
-        def law(uniforms: NDArray[np.float64]) -> NDArray[np.int64]:
-            done = [times.flush(uniforms[-1])]
-            for number in range(followers):
-                there, flush, back = uniforms[3 * number : 3 * number + 3]
-                done.append(times.hop(there) + times.flush(flush) + times.hop(back))
-            ordered: NDArray[np.int64] = np.sort(np.array(done), axis=0)
-            fast_enough: NDArray[np.int64] = ordered[needed - 1]
-            return fast_enough
-
-        return SequentialDraw(StreamBundle([*streams, own]), law)
+    def use(self, times: BrokerTimes) -> None:
+        """Other latencies of the broker's own steps from now on."""
+        self.times = times
+        self._flush.use(times.flush)
+        for queue in self.queues.values():
+            queue.majority.use(times)
 
     def declare_queue(self, name: str, arguments: Mapping[str, object], service: str = "",
                       parking: bool = False) -> Queue:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from edasim.brokers.rabbitmq.entry import PLAIN, Answer, Entry, Properties, Publication
 from edasim.core.clock import Signal, Stage
-from edasim.core.link import Link
+from edasim.core.link import CALL, Call, Link
 from edasim.core.message import Message
 
 if TYPE_CHECKING:
@@ -32,10 +32,13 @@ class Subscription:
         self.open = False
         self.waits_for_turn = False
         self.unacked: dict[Entry, None] = {}
-        self._arrives: Stage = (on_delivery,)
+        self._on_delivery = on_delivery
+        self.on_the_wire: dict[Entry, None] = {}
+        self._arrives: Stage = (self._forgotten_arrives if auto_ack else on_delivery,)
         self._acked: Stage = (self._on_ack,)
         self._rejected: Stage = (self._on_reject,)
         self._requeued: Stage = (self._on_requeue,)
+        self._nacked: Stage = (self._on_nack,)
 
     def _window(self, prefetch: int | None) -> int:
         # A quorum queue has a limit of its own where the consumer sets none (rabbit_quorum_queue.erl).
@@ -73,9 +76,15 @@ class Subscription:
             queue.delivered(entry.message.id)
         if self.auto_ack:
             queue.acknowledged(entry.message.id)
+            self.on_the_wire[entry] = None
         else:
             self.unacked[entry] = None
         self.to_client.send(entry, self._arrives)
+
+    def _forgotten_arrives(self, entry: Entry) -> None:
+        # The broker has forgotten it; only that it is on the wire has to be known.
+        self.on_the_wire.pop(entry, None)
+        self._on_delivery(entry)
 
     # --- what the client says ---------------------------------------------------------------------------------
 
@@ -94,6 +103,26 @@ class Subscription:
         """basic.reject with requeue: back to its original place."""
         if not self.auto_ack:
             self.to_broker.send(entry, self._requeued)
+
+    def cancel(self, waiting: list[Entry]) -> None:
+        """basic.cancel: no more deliveries; those that wait at the client are given back with basic.nack."""
+        self.to_broker.send(Call(self._on_cancel, None), CALL)
+        if not self.auto_ack:
+            for entry in waiting:
+                self.to_broker.send(entry, self._nacked)
+
+    def _on_cancel(self, _: None) -> None:
+        self._stop_receiving()
+
+    def _stop_receiving(self) -> None:
+        self.open = False
+        if self.waits_for_turn:
+            self.queue.with_room.remove(self)
+            self.waits_for_turn = False
+
+    def _on_nack(self, entry: Entry) -> None:
+        if self._settle(entry):
+            self.queue.put_back([entry], counts=False)
 
     def _settle(self, entry: Entry) -> bool:
         # A settlement that arrives after its channel closed names a delivery that is no longer here.
@@ -124,12 +153,9 @@ class Subscription:
 
     def close(self) -> None:
         """The channel is gone: all its unacknowledged entries return to their places."""
-        self.open = False
+        self._stop_receiving()
         entries = list(self.unacked)
         self.unacked.clear()
-        if self.waits_for_turn:
-            self.queue.with_room.remove(self)
-            self.waits_for_turn = False
         self.queue.put_back(entries, counts=True)
 
 

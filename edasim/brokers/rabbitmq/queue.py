@@ -7,6 +7,7 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING, cast
 
 from edasim.brokers.rabbitmq.entry import PLAIN, Entry, Publication
+from edasim.brokers.rabbitmq.majority import Majority
 from edasim.core.clock import Signal, Stage, Timer
 from edasim.core.conservation import Counts, queue_imbalance
 from edasim.core.journal import Place, Verb
@@ -63,8 +64,8 @@ class Queue:
         self.dropped = world.writer(Verb.dropped, place)
         self.expired = world.writer(Verb.expired, place)
         self.dead_lettered = world.writer(Verb.dead_lettered, place)
-        self._majority = broker.majority_draw(
-            name, cast(int, arguments["x-quorum-initial-group-size"]) if self.quorum else 1)
+        members = cast(int, arguments["x-quorum-initial-group-size"]) if self.quorum else 1
+        self.majority = Majority(world, name, members, broker.times)
 
     # --- what is in it ----------------------------------------------------------------------------------------
 
@@ -73,7 +74,7 @@ class Queue:
         for entry in self.uncommitted:
             yield entry.message
         for subscription in self.subscriptions:
-            for entry in subscription.unacked:
+            for entry in (*subscription.unacked, *subscription.on_the_wire):
                 yield entry.message
         if not self.parking:
             yield from (entry.message for entry in self.fresh)
@@ -102,7 +103,7 @@ class Queue:
         """Whether it will still deliver something, or waits for an acknowledgement."""
         if self.uncommitted or (not self.parking and self.ready):
             return True
-        return any(subscription.unacked for subscription in self.subscriptions)
+        return any(subscription.unacked or subscription.on_the_wire for subscription in self.subscriptions)
 
     # --- coming in --------------------------------------------------------------------------------------------
 
@@ -121,7 +122,7 @@ class Queue:
             self.uncommitted[entry] = None
             # A Raft log commits in its order.
             now_ns = self.clock.now_ns
-            self._last_commit_ns = max(self._last_commit_ns, now_ns + self._majority.draw())
+            self._last_commit_ns = max(self._last_commit_ns, now_ns + self.majority.draw())
             self.clock.arm(entry, self._committed, self._last_commit_ns - now_ns)
         else:
             self._enqueue(entry)

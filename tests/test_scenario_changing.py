@@ -106,7 +106,7 @@ def test_shares_of_publications_are_changed_one_by_one() -> None:
     [
         ("services.paymnt.fails", "1%",
          'services.paymnt.fails: there is no "paymnt" among the services: did you mean payment?'),
-        ("services.payment.fials", "1%", "services.payment.fials: this key is not known: did you mean fails?"),
+        ("services.payment.failss", "1%", "services.payment.failss: this key is not known: did you mean fails?"),
         ("services.payment.fails", "101%", 'services.payment.fails: "101%" is too much: shares go from 0% to 100%'),
         ("architectures.rpc.calls", "parallel",
          'architectures.rpc.calls: there is no "rpc" among the architectures: choose from kafka, rabbitmq'),

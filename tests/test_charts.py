@@ -19,9 +19,10 @@ from edasim.charts.marks import spread
 from edasim.charts.outcomes import _columns
 from edasim.charts.saving import CHARTS, save_figure
 from edasim.charts.slide import slide
-from edasim.charts.style import LOOKS, OUTCOME_COLOURS, picture, styled, text_colour
+from edasim.charts.style import LOOKS, OUTCOME_COLOURS, QUIET, picture, styled, text_colour
 from edasim.charts.timeline import backlog, completed, staleness
 from edasim.simulate import simulate
+from edasim.study.compare import compare
 from edasim.study.comparison import Comparison
 from tests.study_worlds import small_comparison, small_shop
 
@@ -80,6 +81,16 @@ def test_the_fault_is_a_band_with_its_name_and_errors_are_bands(name: str) -> No
     spans = [patch.get_extents().transformed(ax.transData.inverted()) for patch in ax.patches]
     assert any((span.x0, span.x1) == pytest.approx((3.1, 5.1)) for span in spans)
     assert len(ax.collections) >= 4  # an interval around each curve
+
+
+def test_faults_of_the_same_time_are_one_band_and_names_do_not_touch() -> None:
+    again = {"slow": "inventory", "by": "2x", "at": "3.1s", "for": "2s"}
+    soon = {"failing": "payment", "share": "1%", "at": "5.2s", "for": "100ms"}
+    shop = small_shop().change({"faults.second": again, "faults.third": {**again, "by": "3x"}, "faults.soon": soon})
+    ax = drawn(CHARTS["backlog"], compare(shop, ["kafka"], 1, 7))
+    names = [text for text in ax.texts if text.get_color() == QUIET]
+    assert "payment unavailable and 2 more faults" in [text.get_text() for text in names]
+    assert not any(box_of(one).overlaps(box_of(other)) for one, other in combinations(names, 2))
 
 
 @pytest.mark.parametrize("name", ["accept-latency", "completion-latency", "outcomes"])

@@ -246,6 +246,18 @@ def test_ctrl_c_saves_what_is_finished_and_marks_it(
     assert (saved["incomplete"], saved["replications"]) == (True, 2)
 
 
+def test_ctrl_c_while_drawing_ends_with_130_too(
+    shop: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("edasim.charts.saving.save_charts", stop)
+    assert main(["compare", shop, "--arch", "kafka", "--replications", "1", "--out", str(tmp_path)]) == 130
+    assert capsys.readouterr().err.endswith("Stopped.\n")
+    assert (tmp_path / "comparison.json").exists()
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals are sent in another way there")
 def test_a_real_ctrl_c_ends_with_130_and_no_traceback(shop: str, tmp_path: Path) -> None:
     words = ("compare", shop, "--replications", "100000", "--out", str(tmp_path))

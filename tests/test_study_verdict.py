@@ -113,6 +113,13 @@ def test_what_would_turn_it_was_tried_and_not_guessed() -> None:
     assert f"would turn {now} customers away instead of {was}" in both.verdict()
 
 
+def test_effects_made_twice_are_told_of_all_sides() -> None:
+    rpc, kafka = three("rpc", 1.0, duplicated_effects=9), three("kafka", 1.0, duplicated_effects=20)
+    text = made_up({"rpc": rpc, "kafka": kafka}).verdict()
+    assert "effects were made twice, 9 ± 2 with RPC" in text
+    assert "20 ± 2 effects made twice" in text
+
+
 def test_nothing_turns_a_study_that_is_not_finished() -> None:
     both = small_comparison()
     assert Comparison(both.scenario, both.seed, 99, both.observations, {}).turning is None

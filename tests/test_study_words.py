@@ -5,7 +5,7 @@ import math
 import pytest
 
 from edasim.study.precision import Interval
-from edasim.study.words import capitalised, count_text, listed, seconds_short, seconds_text
+from edasim.study.words import capitalised, count_text, listed, seconds_short, seconds_text, summed_up
 
 
 def around(mean: float, half: float) -> Interval:
@@ -58,4 +58,7 @@ def test_prose_rounds_to_two_digits() -> None:
 
 def test_words_are_joined_as_in_a_sentence() -> None:
     assert [listed(words) for words in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["", "a", "a and b", "a, b and c"]
+    assert [summed_up(words, " faults") for words in (["a"], ["a", "b"], ["a", "b", "c"])] == [
+        "a", "a and b", "a and 2 more faults",
+    ]  # fmt: skip
     assert capitalised("rPC waits") == "RPC waits"

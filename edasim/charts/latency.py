@@ -79,9 +79,11 @@ def waits(comparison: Comparison, ax: Axes) -> Axes:
             _row(ax, row, look(comparison.first(name).architecture).colour, found)
             for one, offset, side in zip(found.values(), (-9, 9), ("right", "left"), strict=True):
                 if one.known and one.mean > 0:
+                    # Beside the error bar, if there is one; its lower end may be 0, which this axis does not have.
+                    end = one.high if side == "left" else max(one.low, 0.7 * one.mean)
                     ax.annotate(
                         seconds_text(one),
-                        (one.mean, row),
+                        (one.mean if math.isnan(end) else end, row),
                         xytext=(offset, 0),
                         textcoords="offset points",
                         ha=side,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,9 +15,9 @@ from matplotlib.axes import Axes
 from edasim.charts.style import FAULT, QUIET, inches, look, text_colour
 from edasim.study.comparison import Comparison
 from edasim.study.focus import spike_windows
-from edasim.study.words import capitalised
+from edasim.study.words import capitalised, summed_up
 
-_MOST_NAMED = 4
+_HALF_LETTER = 0.0065
 _POINTS_PER_INCH = 72
 
 
@@ -31,34 +32,45 @@ class Label:
 
 
 def bands_of(comparison: Comparison) -> list[tuple[str, float, float]]:
-    """(name, start, end) in s of what happened: faults as they held in the first replication, and spikes of orders."""
-    found: dict[tuple[str, float, float], None] = {}
-    for name in comparison.architectures:
-        found.update(dict.fromkeys(comparison.first(name).bands))
+    """(name, start, end) in s of what happened: faults as they held in the first replication, and spikes of orders.
+
+    What happened in the very same time is one band.
+    """
     spikes = [
         (f"{text.split(' ')[0]} orders", start_s, end_s) for start_s, end_s, text in spike_windows(comparison.scenario)
     ]
-    return sorted([*found, *spikes], key=lambda band: band[1])
+    faults = [band for name in comparison.architectures for band in comparison.first(name).bands]
+    names: dict[tuple[float, float], list[str]] = {}
+    for text, start_s, end_s in (*faults, *spikes):
+        known = names.setdefault((start_s, end_s), [])
+        if text not in known:
+            known.append(text)
+    return [(summed_up(texts, " faults"), *span) for span, texts in sorted(names.items())]
 
 
 def draw_bands(ax: Axes, comparison: Comparison) -> None:
-    """Shade each fault's time and name it above the axes, as far as names fit."""
-    bands = bands_of(comparison)
-    for number, (text, start_s, end_s) in enumerate(bands):
+    """Shade each fault's time and name it above the axes, unless its name stands there or there is no room."""
+    named: set[str] = set()
+    free_from = -math.inf
+    for text, start_s, end_s in bands_of(comparison):
         ax.axvspan(start_s, end_s, color=FAULT, alpha=0.22, linewidth=0, zorder=0)
-        if number < _MOST_NAMED and text not in [earlier[0] for earlier in bands[:number]]:
-            ax.annotate(
-                text,
-                ((start_s + end_s) / 2, 1.0),
-                xycoords=("data", "axes fraction"),
-                xytext=(0, 3),
-                textcoords="offset points",
-                ha="center",
-                va="bottom",
-                fontsize="small",
-                color=QUIET,
-                annotation_clip=False,
-            )
+        middle, reach = (start_s + end_s) / 2, _HALF_LETTER * len(text) * abs(ax.get_xlim()[1] - ax.get_xlim()[0])
+        if text in named or middle - reach < free_from:
+            continue
+        named.add(text)
+        free_from = middle + reach
+        ax.annotate(
+            text,
+            (middle, 1.0),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, 3),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            fontsize="small",
+            color=QUIET,
+            annotation_clip=False,
+        )
 
 
 def draw_curves(ax: Axes, comparison: Comparison, curve: str) -> float:

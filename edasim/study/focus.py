@@ -9,6 +9,7 @@ from edasim.core.intensity import Spike
 from edasim.core.quantity import SECOND_NS, show_duration, show_rate, show_share
 from edasim.scenario.fault import Fault
 from edasim.scenario.value import Scenario
+from edasim.study.words import summed_up
 
 _MOST_OF_THE_RUN = 0.6
 
@@ -30,13 +31,14 @@ def focus(scenario: Scenario) -> Focus:
     """What a scenario's charts look at: its dated faults, else its spike, else everything that is measured."""
     start_s, end_s = scenario.warm_up / SECOND_NS, span_s(scenario)
     windows = [*fault_windows(scenario), *spike_windows(scenario)]
-    text = "; ".join(text for _, _, text in windows)
+    text = summed_up([text for _, _, text in windows], " faults")
     if windows:
         first_s, last_s = min(window[0] for window in windows), max(window[1] for window in windows)
         inside = max(start_s, first_s), min(end_s, last_s)
         if 0 < inside[1] - inside[0] <= _MOST_OF_THE_RUN * (end_s - start_s):
             return Focus(*inside, text, False)
-    return Focus(start_s, end_s, text or "; ".join(map(fault_words, scenario.faults.values())), True)
+    drawn = [fault_words(fault) for fault in scenario.faults.values()]
+    return Focus(start_s, end_s, text or summed_up(drawn, " faults"), True)
 
 
 def span_s(scenario: Scenario) -> float:

@@ -156,10 +156,15 @@ class _Sides:
         else:
             text = "of orders half done " + listed(halves)
         orphans = [name for name in self.direct if self.some(name, "orphan_effects")]
+        twice = [name for name in self.direct if self.some(name, "duplicated_effects")]
+        yet = []
         if orphans:
             made = _together(orphans, lambda name: self.count(name, "orphan_effects"))
-            return f"{text}; yet refused orders left effects behind, {made}."
-        return f"{text}, and no refused order left effects behind."
+            yet.append(f"refused orders left effects behind, {made}")
+        if twice:
+            made = _together(twice, lambda name: self.count(name, "duplicated_effects"))
+            yet.append(f"effects were made twice, {made}")
+        return f"{text}; yet {', and '.join(yet)}." if yet else f"{text}, and no refused order left effects behind."
 
     def between_brokers(self) -> str:
         """Where there is no other side: what the brokers differ in."""

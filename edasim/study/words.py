@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from edasim.study.precision import Interval
 
@@ -18,6 +18,13 @@ def display(architecture: str) -> str:
 def subject(architecture: str) -> str:
     """How a sentence writes it: `the monolith`, `Kafka`."""
     return "the monolith" if architecture == "monolith" else display(architecture)
+
+
+def summed_up(texts: Sequence[str], what: str = "") -> str:
+    """One or two texts in full; of more the first, and how many others: `broker cut off and 3 more`."""
+    if len(texts) <= 2:
+        return " and ".join(texts)
+    return f"{texts[0]} and {len(texts) - 1} more{what}"
 
 
 def counted(number: int, what: str) -> str:

@@ -90,6 +90,8 @@ def waits(comparison: Comparison, ax: Axes) -> Axes:
                         va="center",
                         fontsize="small",
                         color=INK,
+                        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
+                        zorder=4,
                     )
     return ax
 

@@ -355,6 +355,21 @@ def test_a_backlog_is_worked_off_in_its_order_on_a_wire_without_latency(architec
     assert orders_of(run, "handled") == list(range(1, 41))
 
 
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("fault", [
+    {"crash": "payment", "for": "200ms"}, {"stop": "payment", "for": "200ms"},
+    {"deploy": "payment", "rolling": "200ms"}, {"unavailable": "payment", "for": "200ms"},
+], ids=str)
+def test_a_fault_on_a_service_that_has_not_joined_yet_does_no_harm(
+    architecture: str, fault: dict[str, str], request: pytest.FixtureRequest
+) -> None:
+    if architecture in BROKERED and "unavailable" not in fault:
+        request.applymarker(pytest.mark.xfail(
+            strict=True, raises=KeyError, reason="workers come back to a queue or group that is not there yet"))
+    run = stream(architecture, {"at": "1s", **fault}, payment={"joins": "3s"})
+    assert run.quiet and len(times_s(run, "applied")) >= 10
+
+
 # --- the end of a run ----------------------------------------------------------------------------------------
 
 
@@ -378,6 +393,14 @@ def test_a_crash_loses_what_was_committed_before() -> None:
     kafka = {**QUICK["kafka"], "commit": "before"}
     run = broken("kafka", {"crash": "payment", "at": "1500ms", "for": "1s"}, architectures={"kafka": kafka})
     assert (outcome(run, "lost"), times_s(run, "handled")) == (1, [])
+
+
+@pytest.mark.xfail(strict=True, reason="what was lost on its way to an auto-acking consumer is owed for ever")
+def test_a_lossy_wire_loses_what_auto_ack_forgot_and_the_run_ends() -> None:
+    run = stream("rabbitmq", {"lossy": "broker -> payment", "share": "50%", "at": "2s", "for": "5s"},
+                 architectures={"rabbitmq": {"auto-ack": True}})
+    assert outcome(run, "lost") > 2
+    assert (outcome(run, "pending"), run.quiet) == (0, True)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

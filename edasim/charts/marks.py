@@ -79,7 +79,8 @@ def draw_curves(ax: Axes, comparison: Comparison, curve: str) -> float:
     for name in comparison.architectures:
         times_s, mean, half = comparison.curve(name, curve)
         looks = look(comparison.first(name).architecture)
-        ax.plot(times_s, mean, color=looks.colour, linestyle=looks.dashes, linewidth=looks.width, zorder=3)
+        above = 4 if looks.dashes != "solid" else 3  # so that the line beneath shows through the dashes
+        ax.plot(times_s, mean, color=looks.colour, linestyle=looks.dashes, linewidth=looks.width, zorder=above)
         ax.fill_between(times_s, np.maximum(mean - half, 0), mean + half, color=looks.colour, alpha=0.18, linewidth=0)
         moving = np.flatnonzero(np.abs(np.diff(mean)) > 1e-9)
         last_s = max(last_s, float(times_s[moving[-1] + 1]) if len(moving) else 0.0)

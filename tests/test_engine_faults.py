@@ -313,6 +313,14 @@ def test_a_shop_whose_checkout_is_down_turns_its_customers_away(architecture: st
     assert outcome(run, "done") == outcome(run, "placed") - 4
 
 
+@pytest.mark.xfail(strict=True, raises=ValueError, reason="1/factor is looked for, and not found unless it is below 1")
+@pytest.mark.parametrize("architecture", BROKERED)
+@pytest.mark.parametrize("factor", ["1x", "0.5x"])
+def test_a_broker_may_be_slow_by_nothing_or_quick(architecture: str, factor: str) -> None:
+    run = broken(architecture, {"slow": "broker", "by": factor, "at": "500ms", "for": "1s"}, wire="default")
+    assert outcome(run, "done") == 1
+
+
 # --- what an architecture lacks ------------------------------------------------------------------------------
 
 

@@ -187,3 +187,12 @@ def test_a_wire_that_repeats_everything_does_not_stop_time(
     monkeypatch.setattr(clock, "SAME_INSTANT_LIMIT", 10_000)
     run = simulate(shop(services={"payment": payment}, faults=faults, wire="default"), architecture)
     assert (outcome(run, "done"), run.quiet) == (40, True)
+
+
+@pytest.mark.xfail(strict=True, reason="the workers of the start are taken for those of the whole run")
+@pytest.mark.parametrize("architecture", ["monolith", "rpc", "rabbitmq"])
+def test_nobody_is_busier_than_all_the_time(architecture: str) -> None:
+    payment = {"handles": "OrderPlaced", "workers": 1, "work": "100ms"}
+    scenario = shop(services={"payment": payment}, wire="default").change({"services.payment.workers": 8}, at="1s")
+    run = simulate(scenario.change({"services.payment.work": "2s"}, at="1s"), architecture)
+    assert run.summary().services["payment"].utilisation <= 1

@@ -3,130 +3,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from edasim.architectures.rabbitmq_consumer import RECONNECT_NS, RabbitConsumer
 from edasim.brokers.rabbitmq.broker import Broker
-from edasim.brokers.rabbitmq.channel import Publisher, Subscription
-from edasim.brokers.rabbitmq.entry import PLAIN, Entry, Properties, Publication
+from edasim.brokers.rabbitmq.channel import Publisher
+from edasim.brokers.rabbitmq.entry import PLAIN, Properties, Publication
 from edasim.brokers.rabbitmq.majority import BrokerTimes
 from edasim.brokers.rabbitmq.queue import Queue
-from edasim.core.link import CALL, Call, Link
+from edasim.core.link import Link
 from edasim.core.message import Message
 from edasim.scenario.architecture_options import RabbitOptions
 from edasim.scenario.broker_options import resolve
 from edasim.scenario.value import Scenario
 from edasim.services.client import Request
-from edasim.services.consumer import Consumer
 from edasim.services.network import BROKER, BROKER_CUT, Impairment
-from edasim.services.service import Service
 from edasim.services.shop import Shop
 from edasim.services.worker import Worker
 
-RECONNECT_NS = 50_000_000
-"""How long a client takes to notice a broken connection and open the next one."""
 Address = tuple[str, str, Properties]
 """Exchange, routing key and properties of an event type."""
 PUBLISH_AGAIN_NS = 100_000_000
 """How long a service waits before it publishes again what the broker refused."""
-
-
-class RabbitConsumer:
-    """One worker of a service: a consumer on a channel of its own, with the deliveries that wait at the client."""
-
-    def __init__(self, rabbit: RabbitMq, service: Service, queue: Queue, worker: Worker) -> None:
-        self.rabbit = rabbit
-        self.worker = worker
-        self.queue = queue
-        self.leaving = False
-        self._unsettled = 0
-        shop = rabbit.shop
-        self.consumer = Consumer(shop.world, service, worker, shop.policy(service.name))
-        self.consumer.intake = self
-        hop = shop.network.link
-        links = (
-            hop("broker", service.name, ("broker-to-consumer",), worker.name),
-            hop(service.name, "broker", ("consumer-to-broker",), worker.name),
-        )
-        self.subscription = Subscription(queue, links, self.consumer.offer, rabbit.options.prefetch,
-                                         rabbit.options.auto_ack)
-        for link in links:
-            link.on_lost = self._connection_lost
-
-    # --- what the consumer does with a delivery ---------------------------------------------------------------
-
-    def idle(self) -> None:
-        """The broker pushes what comes next; a worker that is leaving closes its channel when all is settled."""
-        if self.leaving and not self._unsettled:
-            self._close()
-
-    def handled(self, entry: Entry, messages: list[Message]) -> None:
-        """Publish what follows from it, and acknowledge once that is safe."""
-        if messages:
-            self._unsettled += 1
-            self.rabbit.publish_all(self.consumer.service.name, messages, lambda: self._settle(entry))
-        else:
-            self.subscription.ack(entry)
-
-    def _settle(self, entry: Entry) -> None:
-        """What had to be published first is safe with the broker."""
-        self._unsettled -= 1
-        self.subscription.ack(entry)
-        if self.leaving and not self._unsettled and not self.consumer.busy:
-            self._close()
-
-    def again(self, entry: Entry, attempts_made: int, wait_ns: int) -> None:
-        """Send a copy to the tail of its queue (after the wait) or aside (with the wait as its time to live)."""
-        self._unsettled += 1
-        if self.consumer.policy.spec.where == "aside" and wait_ns > 0:
-            properties = Properties(expiration_ns=wait_ns, attempt=attempts_made, last_wait_ns=wait_ns,
-                                    deaths=entry.properties.deaths)
-            self._resend(entry, self.rabbit.retry_queue(self.queue).name, properties)
-            return
-        properties = Properties(attempt=attempts_made, last_wait_ns=wait_ns, deaths=entry.properties.deaths)
-        if wait_ns:
-            clock = self.worker.clock
-            clock.at(clock.now_ns + wait_ns, lambda: self._resend(entry, self.queue.name, properties))
-        else:
-            self._resend(entry, self.queue.name, properties)
-
-    def _resend(self, entry: Entry, queue: str, properties: Properties) -> None:
-        if self.worker.alive:
-            self.rabbit.publish(self.consumer.service.name, entry.message, ("", queue), properties,
-                                lambda: self._settle(entry))
-
-    def dead_letter(self, entry: Entry) -> None:
-        """Reject it: the queue's dead-letter exchange has the rest."""
-        self.subscription.reject(entry)
-
-    # --- coming and going -------------------------------------------------------------------------------------
-
-    def _connection_lost(self, _: object) -> None:
-        # The channel's deliveries return to the queue; the client forgets those that it has not begun.
-        if not self.subscription.open:
-            return
-        self.consumer.waiting.clear()
-        self.subscription.close()
-        clock = self.worker.clock
-        clock.at(clock.now_ns + RECONNECT_NS, self._reconnect)
-
-    def _reconnect(self) -> None:
-        if self.worker.alive and not self.leaving:
-            self.subscription.start()
-
-    def die(self) -> None:
-        """The process is gone; the broker learns it when the connection closes."""
-        self.consumer.die()
-        self._close()
-
-    def leave(self) -> None:
-        """Cancel, give back what only waits, finish what is in hands, then close."""
-        self.leaving = True
-        waiting = list(self.consumer.waiting)
-        self.consumer.retire()
-        self.subscription.cancel(waiting)
-        if not self.consumer.busy and not self._unsettled:
-            self._close()
-
-    def _close(self) -> None:
-        self.subscription.to_broker.send(Call(lambda subscription: subscription.close(), self.subscription), CALL)
 
 
 class RabbitMq:

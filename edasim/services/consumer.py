@@ -5,6 +5,7 @@ What it does with a RabbitMQ delivery and with a Kafka record is the same code; 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from edasim.core.clock import Stage, Timer
@@ -44,9 +45,6 @@ class Intake(Protocol):
     def dead_letter(self, delivery: Any, /) -> None:
         """Put it aside for a person."""
 
-    def idle(self) -> None:
-        """The worker is free and nothing waits at the client."""
-
 
 _GONE: Any = object()
 """What a consumer holds that takes nothing any more."""
@@ -54,13 +52,17 @@ _NOTHING: list[Message] = []
 
 
 class Consumer:
-    """Handles one delivery at a time; `waiting` holds those that wait at the client."""
+    """Handles one delivery at a time; `waiting` holds those that wait at the client.
+
+    `on_idle` runs when the worker is free and nothing waits (None where the broker pushes what comes next).
+    """
 
     def __init__(self, world: World, service: Service, worker: Worker, policy: RetryPolicy) -> None:
         self.service = service
         self.worker = worker
         self.policy = policy
         self.intake: Intake
+        self.on_idle: Callable[[], None] | None = None
         self.delivery: Any = None
         self.waiting: deque[Any] = deque()
         self._retired = False
@@ -92,7 +94,9 @@ class Consumer:
     def offer(self, delivery: Any) -> None:
         """A delivery arrives at the client."""
         if self.delivery is None:
-            self.take(delivery)
+            self.delivery = delivery
+            self._starts = 1
+            self.service.start(self.worker, delivery.message, self._finished)
         else:
             self.waiting.append(delivery)
 
@@ -117,8 +121,8 @@ class Consumer:
         self.delivery = _GONE if self._retired else None
         if self.waiting:
             self.take(self.waiting.popleft())
-        else:
-            self.intake.idle()
+        elif self.on_idle is not None:
+            self.on_idle()
 
     def _settle_failure(self, delivery: Delivery) -> bool:
         """Try again or give up; True when the worker keeps the delivery for another attempt."""

@@ -37,6 +37,8 @@ class Producer:
         self._signal = Signal()
         self._due: Stage = (self._arrive,)
         self._next_ns: int | None = None
+        self._spent = 0.0
+        self._since_ns = 0
 
     def begin(self, until_ns: int | None) -> None:
         """Start placing orders; with until_ns none is placed after that instant."""
@@ -44,16 +46,19 @@ class Producer:
         self._follow(self.spec, after_ns=0)
 
     def configure(self, spec: ProducerSpec) -> None:
-        """Arrivals follow another law from now on."""
+        """Arrivals follow another law from now on; of the interval that is running, what is over stays over."""
         if spec.arrivals != self.spec.arrivals and not self._closed:
             if self._signal.callbacks is not None:
                 self._signal.callbacks = ()
                 self._signal = Signal()
-            self._follow(spec, after_ns=self.world.clock.now_ns)
+            now_ns = self.world.clock.now_ns
+            self._spent += self.spec.arrivals.spent(self._uniforms, self._since_ns, now_ns)
+            self._since_ns = now_ns
+            self._follow(spec, after_ns=now_ns)
         self.spec = spec
 
     def _follow(self, spec: ProducerSpec, after_ns: int) -> None:
-        blocks = spec.arrivals.instants(self._uniforms, after_ns, self.placed)
+        blocks = spec.arrivals.instants(self._uniforms, after_ns, self.placed, self._spent)
         self._instants = (instant for block in blocks for instant in block.tolist())
         self._arm_next()
 
@@ -70,6 +75,8 @@ class Producer:
 
     def _arrive(self, _: Signal) -> None:
         self.placed += 1
+        self._spent = 0.0
+        self._since_ns = self.world.clock._now  # type: ignore[assignment]
         self._arm_next()
         order = self._next_order()
         message = self.world.messages.place(

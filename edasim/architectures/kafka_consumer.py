@@ -1,0 +1,113 @@
+"""One worker of a service on Kafka; see rabbitmq_consumer for the same on RabbitMQ."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from edasim.brokers.kafka.group import Group
+from edasim.brokers.kafka.log import Record, Retrying
+from edasim.brokers.kafka.member import Member
+from edasim.core.link import Link
+from edasim.core.message import Message
+from edasim.services.consumer import Consumer
+from edasim.services.service import Service
+from edasim.services.worker import Worker
+
+if TYPE_CHECKING:
+    from edasim.architectures.kafka import Kafka
+
+
+class KafkaConsumer:
+    """One worker of a service: a member of its group, which handles what a poll returned record by record."""
+
+    def __init__(self, kafka: Kafka, service: Service, group: Group, worker: Worker) -> None:
+        self.kafka = kafka
+        self.worker = worker
+        self.group = group
+        self.leaving = False
+        shop = kafka.shop
+        self.consumer = Consumer(shop.world, service, worker, shop.policy(service.name))
+        self.consumer.intake = self
+        hop = shop.network.link
+        links: tuple[Link, Link] = (
+            hop(service.name, "broker", ("consumer-to-broker",), worker.name),
+            hop("broker", service.name, ("broker-to-consumer",), worker.name),
+        )
+        self.member = Member(shop.world, group, worker.name, links, kafka.consumer_options)
+        self.consumer.on_idle = self._poll_again
+        self.member.on_record = self.consumer.take
+        self.consumer.waiting = self.member.polled
+        self.commit = kafka.options.commit
+        self.member.commit_before = self.commit == "before"
+
+    # --- what the consumer does with a record -----------------------------------------------------------------
+
+    def _poll_again(self) -> None:
+        # All that the last poll returned is handled.
+        if self.leaving:
+            self._goodbye()
+            return
+        if self.commit == "poll":
+            self.member.commit()
+        self.member.poll()
+
+    def handled(self, record: Record, messages: list[Message]) -> None:
+        """Publish what follows from it; the record is passed."""
+        for message in messages:
+            self.kafka.send(self.consumer.service.name, message, self.kafka.topic(message.event))
+        if self.commit == "record" or self.member.to_broker.duplicates:
+            self._passed(record)
+
+    def _passed(self, record: Record) -> None:
+        member = self.member
+        if member.to_broker.duplicates and member.to_broker.repeats() and record.partition in member.positions:
+            # What the broker knows of this record's handling is lost: it is read again.
+            member.polled.appendleft(record)
+        elif self.commit == "record":
+            member.commit({record.partition: record.offset + 1})
+
+    def again(self, record: Record, attempts_made: int, wait_ns: int) -> None:
+        """Send a copy to the group's own retry topic, to be handled when its wait is over."""
+        service = self.consumer.service.name
+        retry = Retrying(attempts_made, self.worker.clock.now_ns + wait_ns, wait_ns)
+        self.kafka.send(service, record.message, self.kafka.retry_topic(service), retry)
+        self._passed(record)
+
+    def dead_letter(self, record: Record) -> None:
+        """Send a copy to the service's dead-letter topic, if it has one."""
+        service = self.consumer.service
+        if service.spec.dead_letters:
+            self.kafka.dead_lettered(service.name, record.message)
+            self.kafka.send(service.name, record.message, self.kafka.dead_letter_topic(service.name))
+        else:
+            self.kafka.dropped(service.name, record.message)
+        self._passed(record)
+
+    # --- coming and going -------------------------------------------------------------------------------------
+
+    def die(self) -> None:
+        """No goodbye: the coordinator waits for session.timeout.ms."""
+        self.consumer.die()
+        self.member.die()
+        self.group.lose(self.member)
+
+    def leave(self) -> None:
+        """Finish the record in hands, commit, and leave the group."""
+        self.leaving = True
+        self.consumer.retire()
+        if not self.consumer.busy:
+            self._goodbye()
+
+    def _goodbye(self) -> None:
+        member = self.member
+        if member.alive:
+            if member.auto_commit or self.commit == "poll":
+                member.commit(self._handled_upto())
+            member.die()
+            self.group.leave(member)
+
+    def _handled_upto(self) -> dict[Any, int]:
+        # close() commits positions; what a poll returned but nobody handled is given back first.
+        upto = dict(self.member.consumed)
+        for record in reversed(self.member.polled):
+            upto[record.partition] = record.offset
+        return upto

@@ -1,0 +1,219 @@
+"""One service behind the wire of RPC: calls, the FIFO in which they wait, and the workers that take them."""
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from edasim.core.clock import Signal, Stage
+from edasim.core.conservation import Counts, queue_imbalance
+from edasim.core.journal import Place, Verb
+from edasim.core.link import Link
+from edasim.core.message import Message
+from edasim.services.client import Request
+from edasim.services.service import Service
+from edasim.services.worker import Worker
+
+if TYPE_CHECKING:
+    from edasim.architectures.rpc import Rpc
+
+
+class Call(Signal):
+    """One attempt of one call: re-armed for the way there and the way back.
+
+    `open`: the caller still waits for it.  `echo`: the wire repeated it, nobody waits for the answer.
+    """
+
+    __slots__ = ("attempt", "echo", "error", "last_wait_ns", "open", "order", "published", "server", "step")
+
+    def __init__(self, order: OpenOrder, server: Server, step: Message, attempt: int, last_wait_ns: int) -> None:
+        self.callbacks = None
+        self.order = order
+        self.server = server
+        self.step = step
+        self.attempt = attempt
+        self.last_wait_ns = last_wait_ns
+        self.open = True
+        self.echo = False
+        self.error = False
+        self.published: list[Message] = []
+
+    @property
+    def message(self) -> Message:
+        """What the service is asked to handle."""
+        return self.step
+
+
+class OpenOrder:
+    """An order at the gateway: the steps still to do and the calls under way."""
+
+    __slots__ = ("calls", "done", "failed", "pending", "request", "steps")
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.steps: list[tuple[tuple[int, int], Server, Message]] = []
+        self.calls: list[Call] = []
+        self.pending = 0
+        self.failed = ""
+        self.done = False
+
+
+class Server:
+    """One service behind the wire: a FIFO of calls and workers that take them."""
+
+    def __init__(self, rpc: Rpc, service: Service) -> None:
+        self.rpc = rpc
+        self.service = service
+        self.queue: deque[Call] = deque()
+        self.idle: deque[Worker] = deque()
+        self.busy: dict[Worker, Call] = {}
+        self.alive = 0
+        self.away = 0
+        self.retiring = 0
+        self._made = 0
+        world, network = rpc.shop.world, rpc.shop.network
+        self.to_service: Link = network.link("gateway", service.name, ("gateway-to-service",))
+        self.to_gateway: Link = network.link(service.name, "gateway", ("service-to-gateway",))
+        self.to_service.on_lost = self.to_gateway.on_lost = self._connection_lost
+        self._arrives: Stage = (self._on_arrival,)
+        self._answers: Stage = (rpc.on_answer,)
+        place = Place("queue", service.name, service.name)
+        self.place = place
+        self.routed = world.writer(Verb.routed, place)
+        self.delivered = world.writer(Verb.delivered, place)
+        self.acknowledged = world.writer(Verb.acknowledged, place)
+        self.dropped = world.writer(Verb.dropped, place)
+        self.repeated = world.writer(Verb.repeated, place)
+        self.lost = world.writer(Verb.lost, place)
+        world.add_part(self)
+
+    def owed(self) -> list[Message]:
+        """Calls waiting or under way."""
+        return [call.step for call in (*self.queue, *self.busy.values())]
+
+    def imbalance(self, counts: Counts) -> str:
+        """Whether its books balance."""
+        return queue_imbalance(self, counts)
+
+    @property
+    def waiting(self) -> int:
+        """Calls that wait for a worker."""
+        return len(self.queue)
+
+    @property
+    def in_flight(self) -> int:
+        """Calls that a worker has in hands."""
+        return len(self.busy)
+
+    def owes(self) -> bool:
+        """Whether a call is waiting or under way, wanted or not."""
+        return bool(self.queue or self.busy)
+
+    def hire(self, number: int) -> None:
+        """More workers."""
+        for _ in range(number):
+            self._made += 1
+            self.alive += 1
+            self.idle.append(Worker(self.rpc.clock, f"{self.service.name}-{self._made}"))
+        self._serve()
+
+    def fill(self) -> None:
+        """As many workers as there are to be, less those that a fault took away."""
+        surplus = self.alive - self.retiring + self.away - self.service.spec.workers
+        if surplus > 0:
+            self.stop(surplus)
+        else:
+            self.hire(-surplus)
+
+    def send(self, call: Call) -> None:
+        """At the gateway: make the call."""
+        self.to_service.send(call, self._arrives)
+        if self.to_service.repeats():
+            self.repeated(call.step.id)
+            echo = Call(call.order, self, call.step, call.attempt, 0)
+            echo.echo = True
+            self.to_service.send(echo, self._arrives)
+
+    def _connection_lost(self, signal: Signal) -> None:
+        """The call or its answer perished with its connection; the caller gets an error."""
+        assert isinstance(signal, Call)
+        self.lost(signal.step.id)
+        signal.error = True
+        self.rpc.on_answer(signal)
+
+    def _on_arrival(self, call: Call) -> None:
+        if not self.alive:
+            self._refuse(call)
+            return
+        self.routed(call.step.id)
+        self.queue.append(call)
+        self._serve()
+
+    def _refuse(self, call: Call) -> None:
+        call.error = True
+        self.to_gateway.send(call, self._answers)
+
+    def _serve(self) -> None:
+        while self.queue and self.idle:
+            call = self.queue.popleft()
+            if self.rpc.options.cancels and not call.open:
+                self.dropped(call.step.id)
+                continue
+            worker = self.idle.popleft()
+            self.busy[worker] = call
+            self.delivered(call.step.id)
+            self.service.start(worker, call.step, self._finished)
+
+    def _finished(self, worker: Worker, ok: bool) -> None:
+        call = self.busy.pop(worker)
+        self.acknowledged(call.step.id)
+        if ok:
+            call.published = self.service.apply(call.step) or self.service.earlier_answer(call.step)
+        else:
+            call.error = True
+        if self.retiring:
+            self.retiring -= 1
+            self.alive -= 1
+        else:
+            self.idle.append(worker)
+        self.to_gateway.send(call, self._answers)
+        self._empty_when_dead()
+        self._serve()
+
+    # --- faults -----------------------------------------------------------------------------------------------
+
+    def _dismiss(self, count: int | None) -> list[Worker]:
+        """The first workers to go: the idle ones last, since a crash spares nobody for being busy."""
+        return (list(self.busy) + list(self.idle))[: self.alive if count is None else count]
+
+    def crash(self, count: int | None) -> list[Worker]:
+        """Workers die; what they held, and with the last one the whole queue, is answered with an error."""
+        gone = self._dismiss(count)
+        self.alive -= len(gone)
+        for worker in gone:
+            call = self.busy.pop(worker, None)
+            if call is None:
+                self.idle.remove(worker)
+                continue
+            self.service.crash(worker)
+            self.dropped(call.step.id)
+            self._refuse(call)
+        self._empty_when_dead()
+        return gone
+
+    def stop(self, count: int | None) -> list[Worker]:
+        """Workers leave when they have finished what they hold."""
+        gone = self._dismiss(count)
+        for worker in gone:
+            if worker in self.busy:
+                self.retiring += 1
+            else:
+                self.idle.remove(worker)
+                self.alive -= 1
+        self._empty_when_dead()
+        return gone
+
+    def _empty_when_dead(self) -> None:
+        while self.queue and not self.alive:
+            call = self.queue.popleft()
+            self.dropped(call.step.id)
+            self._refuse(call)

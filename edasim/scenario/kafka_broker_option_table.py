@@ -28,7 +28,8 @@ TOPIC = table(
     BrokerOption("partitions", "int", 1, "modelled", "of each topic", low=1, high=10_000),
     BrokerOption("replication.factor", "int", 1, "modelled", "brokers that hold each partition", low=1,
                  high=32_767),
-    BrokerOption("min.insync.replicas", "int", 1, "modelled", "with fewer in sync, acks=all is refused",
+    BrokerOption("min.insync.replicas", "int", 1, "simplified",
+                 "all replicas are in sync, for nodes do not fail one by one yet",
                  low=1),
     BrokerOption("unclean.leader.election.enable", "bool", False, "ignored",
                  "only replicas in sync become leaders"),
@@ -81,8 +82,8 @@ BROKER = table(
              high=LONG_MAX),
     *ignored("a dead broker is noticed by the fault's own time", "duration_ms", {
         "broker.session.timeout.ms": 9_000, "broker.heartbeat.interval.ms": 2_000}),
-    *ignored("a new group is stable at the start", "duration_ms",
-             {"group.initial.rebalance.delay.ms": 3_000}),
+    BrokerOption("group.initial.rebalance.delay.ms", "duration_ms", 3_000, "modelled",
+                 "how long an empty group waits for others", low=0),
     *ignored("bounds of the consumer's session.timeout.ms", "duration_ms", {
         "group.min.session.timeout.ms": 6_000, "group.max.session.timeout.ms": 1_800_000}),
     *ignored("a group may be of any size", "int", {"group.max.size": 2_147_483_647}, low=1),

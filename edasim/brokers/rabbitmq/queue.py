@@ -124,7 +124,8 @@ class Queue:
             now_ns = self.clock.now_ns
             self._last_commit_ns = max(self._last_commit_ns, now_ns + self.majority.draw())
             self.clock.arm(entry, self._committed, self._last_commit_ns - now_ns)
-        elif self.with_room and not (self._ttl_ns or publication.properties is not PLAIN or self.fresh or self.returned):
+        elif self.with_room and not (
+                self._ttl_ns or publication.properties is not PLAIN or self.fresh or self.returned):
             # A consumer is free and nothing is ahead: the entry does not stop here.
             self.routed(entry.message.id)
             entry.position = self._next_position

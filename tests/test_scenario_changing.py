@@ -5,6 +5,7 @@ import pytest
 from edasim.core.quantity import SECOND_NS
 from edasim.scenario.errors import ScenarioError
 from edasim.scenario.path import current, steps_of
+from edasim.scenario.reading import load
 from edasim.scenario.value import Scenario
 
 SHOP = Scenario.from_dict({
@@ -191,3 +192,10 @@ def test_names_with_dots_are_one_step_of_a_path() -> None:
     assert steps_of("knobs.services.payment.fails") == ("knobs", "services.payment.fails")
     assert steps_of("architectures.rabbitmq.queues.payment.x-max-length")[3:] == ("payment", "x-max-length")
     assert steps_of("architectures.kafka.version") == ("architectures", "kafka", "version")
+
+
+def test_a_part_that_is_taken_out_takes_its_knobs_along() -> None:
+    shop = load("scenarios/payment-outage.yml").change({"faults.outage": None})
+    assert "outage" not in shop.faults
+    assert "faults.outage.for" not in shop.knobs
+    assert "client.timeout" in shop.knobs

@@ -51,7 +51,7 @@ def with_value(data: dict[str, Any], scenario: Scenario, path: str, value: objec
     """The scenario's plain data with another value at a path, unchecked; raises `QuantityError`.
 
     A duration alone (or a rate alone) at the place of a distribution (or of arrivals) moves the first number
-    there and keeps the shape. None takes a part out.
+    there and keeps the shape. None takes a part out, with the knobs that move something in it.
     """
     steps = steps_of(path)
     if not all(steps):
@@ -69,9 +69,18 @@ def with_value(data: dict[str, Any], scenario: Scenario, path: str, value: objec
         inside = inside[step]
     if value is None:
         inside.pop(steps[-1], None)
+        _take_out_knobs(changed, path)
     else:
         inside[steps[-1]] = moved
     return changed
+
+
+def _take_out_knobs(data: dict[str, Any], path: str) -> None:
+    """A part that is gone takes along the sliders that moved it."""
+    knobs = data.get("knobs", {})
+    left = {knob: span for knob, span in knobs.items() if knob != path and not knob.startswith(path + ".")}
+    if len(left) < len(knobs):
+        data["knobs"] = left
 
 
 def _moved(now: object, value: object) -> object:

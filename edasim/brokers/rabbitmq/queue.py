@@ -125,7 +125,7 @@ class Queue:
             self._last_commit_ns = max(self._last_commit_ns, now_ns + self.majority.draw())
             self.clock.arm(entry, self._committed, self._last_commit_ns - now_ns)
         elif self.with_room and not (
-                self._ttl_ns or publication.properties is not PLAIN or self.fresh or self.returned):
+                self._ttl_ns is not None or publication.properties is not PLAIN or self.fresh or self.returned):
             # A consumer is free and nothing is ahead: the entry does not stop here.
             self.routed(entry.message.id)
             entry.position = self._next_position

@@ -325,23 +325,23 @@ def test_a_broker_may_be_slow_by_nothing_or_quick(architecture: str, factor: str
 
 
 @pytest.mark.parametrize(("fault", "lacking"), [
-    ({"unavailable": "broker"}, {"monolith", "rpc"}),
-    ({"unavailable": "database"}, {"rpc", "kafka", "rabbitmq"}),
-    ({"cut": "payment <-> broker"}, {"monolith", "rpc"}),
-    ({"lossy": "gateway -> payment", "share": "5%"}, {"monolith", "kafka", "rabbitmq"}),
-    ({"cut": "payment"}, {"monolith"}),
-    ({"slow": "checkout -> broker", "by": "2x"}, {"monolith", "rpc"}),
-    ({"unavailable": "payment"}, set()),
-    ({"crash": "payment"}, set()),
-    ({"crash": "checkout"}, set()),
+    ({"unavailable": "broker"}, "monolith rpc"),
+    ({"unavailable": "database"}, "rpc kafka rabbitmq"),
+    ({"cut": "payment <-> broker"}, "monolith rpc"),
+    ({"lossy": "gateway -> payment", "share": "5%"}, "monolith kafka rabbitmq"),
+    ({"cut": "payment"}, "monolith"),
+    ({"slow": "checkout -> broker", "by": "2x"}, "monolith rpc"),
+    ({"unavailable": "payment"}, ""),
+    ({"crash": "payment"}, ""),
+    ({"crash": "checkout"}, ""),
 ], ids=lambda value: ", ".join(sorted(value)) or "none")
 def test_a_fault_on_a_part_that_is_not_there_is_named_and_does_nothing(
-    fault: dict[str, str], lacking: set[str]
+    fault: dict[str, str], lacking: str
 ) -> None:
     for architecture in ARCHITECTURES:
         run = broken(architecture, {**fault, "at": "500ms", "for": "200ms"})
-        assert (run.not_applicable == ["fault-0"]) == (architecture in lacking), architecture
-        assert (len(run.bands) == 0) == (architecture in lacking)
+        assert (run.not_applicable == ["fault-0"]) == (architecture in lacking.split()), architecture
+        assert (len(run.bands) == 0) == (architecture in lacking.split())
         assert outcome(run, "done") == 1
 
 

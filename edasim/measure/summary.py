@@ -205,17 +205,26 @@ def as_text(run: Run) -> str:
         f"completion  p50 {_show(completion['p50'])}  p99 {_show(completion['p99'])}",
         f"half done   {summary.torn_peak} at most   orphan effects {summary.orphan_effects}",
     ]
-    width = max(len(name) for name in summary.services)
-    for name, numbers in summary.services.items():
-        lines.append(
-            f"{name:<{width}}  handled {numbers.handled}  failed {numbers.failed}  retried {numbers.retried}  "
-            f"dead letters {numbers.dead_lettered}  twice {numbers.duplicated_effects}  "
-            f"utilisation {numbers.utilisation:.0%}  backlog at most {numbers.backlog_max:.0f}  "
-            f"stale at most {_show(numbers.staleness_max_s)}"
-        )
+    lines += _service_lines(summary.services)
     if run.not_applicable:
         lines.append("not applicable here: " + ", ".join(run.not_applicable))
     return "\n".join(lines)
+
+
+def _service_lines(services: dict[str, ServiceNumbers]) -> list[str]:
+    rows = [("", "handled", "failed", "retried", "dead", "twice", "at work", "backlog", "stale")]
+    for name, numbers in services.items():
+        rows.append((
+            name, str(numbers.handled), str(numbers.failed), str(numbers.retried), str(numbers.dead_lettered),
+            str(numbers.duplicated_effects), f"{numbers.utilisation:.0%}", f"{numbers.backlog_max:.0f}",
+            _show(numbers.staleness_max_s),
+        ))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        "  ".join(cell.ljust(width) if not column else cell.rjust(width)
+                  for column, (cell, width) in enumerate(zip(row, widths, strict=True)))
+        for row in rows
+    ] + ["(dead: dead letters; twice: effects made again; backlog and stale: the most)"]
 
 
 def _show(seconds: float | int | None) -> str:

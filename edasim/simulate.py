@@ -42,9 +42,9 @@ class UnknownArchitecture(ValueError):
 class Run:
     """One scenario, one architecture, one seed, and everything that happened.
 
-    Times are nanoseconds since the start.  `closed_ns` is when the last order could be placed, `end_ns` when the
-    run stopped; `quiet` says whether nothing was owed any more then, `owed` which messages were.
-    `bands` are the faults as they held.
+    Times are nanoseconds since the start.  `capacities` says from when on each service had how many workers.
+    `closed_ns` is when the last order could be placed, `end_ns` when the run stopped; `quiet` says whether nothing
+    was owed any more then, `owed` which messages were.  `bands` are the faults as they held.
     """
 
     scenario: Scenario
@@ -52,7 +52,7 @@ class Run:
     seed: int
     journal: Journal
     messages: Messages
-    capacity: dict[str, int]
+    capacities: list[tuple[int, dict[str, int]]]
     closed_ns: int = 0
     end_ns: int = 0
     quiet: bool = False
@@ -62,6 +62,11 @@ class Run:
     not_applicable: list[str] = field(default_factory=list)
     _facts: Facts | None = None
     _summary: Summary | None = None
+
+    @property
+    def capacity(self) -> dict[str, int]:
+        """How many workers each service (or the one process) was given at the start."""
+        return self.capacities[0][1]
 
     @property
     def facts(self) -> Facts:
@@ -117,10 +122,10 @@ def simulate(scenario: Scenario, architecture: str, seed: int = 1) -> Run:
     faults.edges.append(conservation.check)
     wired.begin()
     faults.begin()
-    _date_changes(shop, wired)
-    shop.begin()
-    run = Run(scenario, architecture, seed, shop.world.journal, shop.world.messages, wired.capacity(),
+    run = Run(scenario, architecture, seed, shop.world.journal, shop.world.messages, [(0, wired.capacity())],
               bands=faults.bands, not_applicable=faults.not_applicable)
+    _date_changes(shop, wired, run)
+    shop.begin()
     with _no_cycle_collection():
         _let_time_pass(shop, run)
     conservation.check()
@@ -141,13 +146,14 @@ def _no_cycle_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _date_changes(shop: Shop, wired: Architecture) -> None:
+def _date_changes(shop: Shop, wired: Architecture, run: Run) -> None:
     for change in sorted(shop.scenario.changes, key=lambda change: change.at_ns):
 
         def apply(change: Any = change) -> None:
             scenario = shop.scenario.at(change)
             shop.configure(scenario)
             wired.configure(scenario)
+            run.capacities.append((shop.world.clock.now_ns, wired.capacity()))
 
         shop.world.clock.at(change.at_ns, apply)
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import pytest
-
 from tests.worlds import KafkaBench
 
 NEVER = 3_600_000
@@ -275,7 +273,6 @@ def test_lag_is_what_a_group_has_still_to_pass() -> None:
     assert group.lag == 0 and not group.group.owes()
 
 
-@pytest.mark.xfail(strict=True, reason="the timer of auto-commit that came due during work is not set again")
 def test_an_idle_member_commits_what_it_polled_though_a_commit_between_moved_the_interval() -> None:
     # A rebalance's commit at 500 ms moves the interval to 1500; the timer comes due at work and finds it too early.
     kafka = KafkaBench()

@@ -247,6 +247,7 @@ def test_an_acknowledgement_that_the_wire_swallows_brings_the_message_again() ->
     reader.subscription.to_broker.impair(duplicates=1.0)
     reader.ack("a")
     reader.subscription.to_broker.impair(duplicates=0.0)
+    rabbit.advance(50)
     assert (reader.got, reader.redelivered) == (["a", "a"], [False, True])
 
 

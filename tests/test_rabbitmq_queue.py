@@ -187,17 +187,6 @@ def test_a_time_to_live_of_zero_is_to_be_delivered_at_once_or_to_die() -> None: 
     assert (reader.got, rabbit.ready("dead")) == (["b"], ["a", "c"])
 
 
-def test_a_basic_get_takes_the_head_and_passes_over_what_expired() -> None:
-    rabbit = Rabbit()
-    queue = rabbit.queue()
-    rabbit.publish("a", ttl_ms=5)
-    rabbit.publish("b")
-    rabbit.advance(10)
-    entry = queue.get()
-    assert entry is not None and entry.message.event == "b"
-    assert (rabbit.facts("expired"), queue.get()) == (["a"], None)
-
-
 # --- quorum --------------------------------------------------------------------------------------------------
 
 

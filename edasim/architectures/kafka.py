@@ -15,6 +15,7 @@ from edasim.scenario.architecture_options import KafkaOptions
 from edasim.scenario.broker_options import resolve
 from edasim.scenario.value import Scenario
 from edasim.services.client import Request
+from edasim.services.faults import Mend
 from edasim.services.network import BROKER, BROKER_CUT, Impairment
 from edasim.services.shop import Shop
 from edasim.services.worker import Worker
@@ -169,6 +170,8 @@ class Kafka:
         gone = self._dismiss(service, count)
         for consumer in gone:
             consumer.die()
+        if gone and not self.consumers[service] and service in self.producers:
+            self.producers[service].forget()
         self._away[service] += len(gone)
         return [consumer.worker for consumer in gone]
 
@@ -209,12 +212,11 @@ class Kafka:
         """The broker is back."""
         self.shop.network.repair(BROKER_CUT)
 
-    def slow_part(self, part: str, factor: float) -> None:
+    def slow_part(self, part: str, factor: float) -> Mend:
         """Everything to and from the broker takes longer."""
-        if factor > 1:
-            self.shop.network.impair(Impairment(BROKER, slowness=factor))
-        else:
-            self.shop.network.repair(Impairment(BROKER, slowness=round(1 / factor, 9)))
+        impairment = Impairment(BROKER, slowness=factor)
+        self.shop.network.impair(impairment)
+        return lambda: self.shop.network.repair(impairment)
 
     def lose_producer(self, name: str) -> None:
         """What a producer had not handed over yet is gone with it."""
@@ -229,6 +231,8 @@ class Kafka:
 
     def _fill(self, name: str) -> None:
         """As many members as there are to be, less those that a fault took away."""
+        if name not in self.groups:
+            return  # it has not joined yet
         surplus = len(self.consumers[name]) + self._away[name] - self.shop.scenario.services[name].workers
         for consumer in self._dismiss(name, surplus) if surplus > 0 else []:
             consumer.leave()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from edasim.brokers.kafka.group import Group
 from edasim.brokers.kafka.log import Record, Retrying
-from edasim.brokers.kafka.member import Member
+from edasim.brokers.kafka.member import RECONNECT_NS, Member
 from edasim.core.link import Link
 from edasim.core.message import Message
 from edasim.services.consumer import Consumer
@@ -59,9 +59,9 @@ class KafkaConsumer:
 
     def _passed(self, record: Record) -> None:
         member = self.member
-        if member.to_broker.duplicates and member.to_broker.repeats() and record.partition in member.positions:
-            # What the broker knows of this record's handling is lost: it is read again.
-            member.polled.appendleft(record)
+        if member.to_broker.duplicates and member.to_broker.repeats():
+            clock = self.worker.clock
+            clock.at(clock.now_ns + RECONNECT_NS, lambda: member.give_again(record))
         elif self.commit == "record":
             member.commit({record.partition: record.offset + 1})
 

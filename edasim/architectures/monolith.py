@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections import deque
 from heapq import heappop, heappush
 from itertools import count
+from math import prod
 
 from edasim.architectures.steps import StepOrder
 from edasim.core.clock import Stage, Timer
@@ -13,6 +14,7 @@ from edasim.core.message import Message
 from edasim.scenario.architecture_options import MonolithOptions
 from edasim.scenario.value import Scenario
 from edasim.services.client import Request
+from edasim.services.faults import Mend
 from edasim.services.service import Service
 from edasim.services.shop import Shop
 from edasim.services.worker import Worker
@@ -65,7 +67,7 @@ class Monolith:
         self._again: Stage = (self._after_backoff,)
         self._held: list[Worker] = []
         self._database_stops = 0
-        self._slowness = 1.0
+        self._slowness: list[float] = []
         place = Place("queue", "orders")
         self.routed = world.writer(Verb.routed, place)
         self.delivered = world.writer(Verb.delivered, place)
@@ -155,7 +157,9 @@ class Monolith:
         policy = self.shop.policy(service.name)
         if ok:
             transaction.effects.append((service, message))
-            for published in service.publications(message):
+            # A step that is recognised has the events that it had the first time.
+            again = service.has_applied(message)
+            for published in service.earlier_answer(message) if again else service.publications(message):
                 self._add_steps(transaction, published)
         elif policy.allows(transaction.attempt):
             self.shop.world.journal.record(Verb.retried, message.id, service.place)
@@ -181,7 +185,7 @@ class Monolith:
         if self._database_stops:
             self._held.append(thread)
             return
-        delay_ns = round(self._commit_ns.draw() * self._slowness)
+        delay_ns = round(self._commit_ns.draw() * prod(self._slowness))
         if delay_ns:
             thread.wait(self._committed, delay_ns)
         else:
@@ -276,9 +280,10 @@ class Monolith:
             for thread in held:
                 self._begin_commit(thread)
 
-    def slow_part(self, part: str, factor: float) -> None:
+    def slow_part(self, part: str, factor: float) -> Mend:
         """The database takes longer to commit."""
-        self._slowness *= factor
+        self._slowness.append(factor)
+        return lambda: self._slowness.remove(factor)
 
     def connects(self, one: str, other: str) -> bool:
         """There are no links in one process."""

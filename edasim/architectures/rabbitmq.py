@@ -3,9 +3,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from edasim.architectures.rabbitmq_consumer import RECONNECT_NS, RabbitConsumer
+from edasim.architectures.rabbitmq_consumer import RabbitConsumer
 from edasim.brokers.rabbitmq.broker import Broker
-from edasim.brokers.rabbitmq.channel import Publisher
+from edasim.brokers.rabbitmq.channel import RECONNECT_NS, Publisher
 from edasim.brokers.rabbitmq.entry import PLAIN, Properties, Publication
 from edasim.brokers.rabbitmq.majority import BrokerTimes
 from edasim.brokers.rabbitmq.queue import Queue
@@ -15,6 +15,7 @@ from edasim.scenario.architecture_options import RabbitOptions
 from edasim.scenario.broker_options import resolve
 from edasim.scenario.value import Scenario
 from edasim.services.client import Request
+from edasim.services.faults import Mend
 from edasim.services.network import BROKER, BROKER_CUT, Impairment
 from edasim.services.shop import Shop
 from edasim.services.worker import Worker
@@ -179,6 +180,8 @@ class RabbitMq:
         gone = self._dismiss(service, count)
         for consumer in gone:
             consumer.die()
+        if gone and not self.consumers[service] and service in self.publishers:
+            self.publishers[service].forget()
         self._away[service] += len(gone)
         return [consumer.worker for consumer in gone]
 
@@ -219,12 +222,11 @@ class RabbitMq:
         """The broker is back."""
         self.shop.network.repair(BROKER_CUT)
 
-    def slow_part(self, part: str, factor: float) -> None:
+    def slow_part(self, part: str, factor: float) -> Mend:
         """Everything to and from the broker takes longer."""
-        if factor > 1:
-            self.shop.network.impair(Impairment(BROKER, slowness=factor))
-        else:
-            self.shop.network.repair(Impairment(BROKER, slowness=round(1 / factor, 9)))
+        impairment = Impairment(BROKER, slowness=factor)
+        self.shop.network.impair(impairment)
+        return lambda: self.shop.network.repair(impairment)
 
     def lose_producer(self, name: str) -> None:
         """What a producer had not handed over yet is gone with it."""
@@ -243,6 +245,8 @@ class RabbitMq:
 
     def _fill(self, name: str) -> None:
         """As many consumers as there are to be, less those that a fault took away."""
+        if name not in self.queues:
+            return  # it has not joined yet
         surplus = len(self.consumers[name]) + self._away[name] - self.shop.scenario.services[name].workers
         for consumer in self._dismiss(name, surplus) if surplus > 0 else []:
             consumer.leave()

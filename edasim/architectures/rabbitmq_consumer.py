@@ -3,9 +3,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edasim.brokers.rabbitmq.channel import Subscription
+from edasim.brokers.rabbitmq.channel import RECONNECT_NS, Subscription
 from edasim.brokers.rabbitmq.entry import Entry, Properties
 from edasim.brokers.rabbitmq.queue import Queue
+from edasim.core.clock import Signal
 from edasim.core.link import CALL, Call
 from edasim.core.message import Message
 from edasim.services.consumer import Consumer
@@ -14,9 +15,6 @@ from edasim.services.worker import Worker
 
 if TYPE_CHECKING:
     from edasim.architectures.rabbitmq import RabbitMq
-
-RECONNECT_NS = 50_000_000
-"""How long a client takes to notice a broken connection and open the next one."""
 
 
 class RabbitConsumer:
@@ -89,7 +87,8 @@ class RabbitConsumer:
 
     # --- coming and going -------------------------------------------------------------------------------------
 
-    def _connection_lost(self, _: object) -> None:
+    def _connection_lost(self, signal: Signal) -> None:
+        self.subscription.forget(signal)
         # The channel's deliveries return to the queue; the client forgets those that it has not begun.
         if not self.subscription.open:
             return

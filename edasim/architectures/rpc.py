@@ -12,6 +12,7 @@ from edasim.core.message import Message
 from edasim.scenario.architecture_options import RpcOptions
 from edasim.scenario.value import Scenario
 from edasim.services.client import Request
+from edasim.services.faults import Mend
 from edasim.services.shop import Shop
 from edasim.services.worker import Worker
 
@@ -192,8 +193,9 @@ class Rpc:
     def release(self, part: str) -> None:
         """There is no part of its own that could."""
 
-    def slow_part(self, part: str, factor: float) -> None:
+    def slow_part(self, part: str, factor: float) -> Mend:
         """There is no part of its own that could."""
+        return lambda: None
 
     def lose_producer(self, name: str) -> None:
         """The gateway goes on with what it has."""

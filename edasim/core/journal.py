@@ -93,9 +93,9 @@ class Facts:
     def __len__(self) -> int:
         return len(self.times_ns)
 
-    def only(self, mask: NDArray[np.bool_]) -> Facts:
-        """The facts where the mask is true."""
-        return Facts(self.times_ns[mask], self.packed[mask])
+    def only(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Facts:
+        """The facts where a mask is true, or those at these indices."""
+        return Facts(self.times_ns[which], self.packed[which])
 
 
 class Journal:

@@ -50,7 +50,7 @@ class Messages(list[Message]):
         return message
 
     def cause(self, parent: Message, service: str, event: str, time_ns: int) -> Message:
-        """The message that a service publishes because of another; the same again when it is published again."""
+        """A message that a service publishes because of another; with a new id each time."""
         message = Message(
             len(self), event, parent.order, parent.key, parent.size, time_ns, parent.id,
             child_path(parent.path, service, event),

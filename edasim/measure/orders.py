@@ -84,7 +84,8 @@ class Orders:
                 for first in firsts:
                     if event in certain_events(self.scenario, first):
                         mask |= self._has_event.get(first, nobody)
-                wanted[event, name] = mask
+                # Of a service that joins later, nobody can ask what was before.
+                wanted[event, name] = mask & (self.placed_s >= service.joins * NANO)
         return wanted
 
     @cached_property

@@ -30,6 +30,8 @@ class Reading:
 
     @cached_property
     def _by_verb(self) -> dict[int, NDArray[np.intp]]:
+        if not len(self.facts):
+            return {}
         order = np.argsort(self.facts.verbs, kind="stable")
         verbs = self.facts.verbs[order]
         found, starts = np.unique(verbs, return_index=True)
@@ -41,9 +43,7 @@ class Reading:
         if where is not None:
             wanted = np.fromiter((where(place) for place in self.run.places), np.bool_, len(self.run.places))
             index = index[wanted[self.facts.places[index]]]
-        mask = np.zeros(len(self.facts), np.bool_)
-        mask[index] = True
-        return self.facts.only(mask)
+        return self.facts.only(index)
 
     def order_index(self, facts: Facts) -> NDArray[np.int64]:
         """For facts about messages: the number of the order, less one."""

@@ -50,7 +50,6 @@ class ServiceReading:
         self.reading = reading
         self.orders = orders
         self.service = service
-        self.capacity = reading.run.capacity.get(service) or sum(reading.run.capacity.values())
 
     def _mine(self, verb: Verb, kinds: tuple[str, ...] = ("worker", "service", "queue", "group")) -> Facts:
         return self.reading.of(verb, lambda place: place.service == self.service and place.kind in kinds)
@@ -59,6 +58,13 @@ class ServiceReading:
         """How often the verb happened here to counted orders."""
         facts = self._mine(verb)
         return int(np.sum(self.orders.counted[self.reading.order_index(facts)]))
+
+    def capacity(self) -> Steps:
+        """How many workers there were to be; in the monolith, how many threads."""
+        changes = self.reading.run.capacities
+        times = np.array([time for time, _ in changes]) * NANO
+        workers = [number.get(self.service) or sum(number.values()) for _, number in changes]
+        return Steps(times, np.array(workers, np.float64))
 
     # --- at work ----------------------------------------------------------------------------------------------
 
@@ -203,7 +209,7 @@ class ServiceReading:
             dead_lettered=self.count(Verb.dead_lettered),
             duplicated_effects=self.orders.duplicated_effects(self.service),
             attempts=self.count(Verb.started),
-            utilisation=busy.mean(start_s, end_s) / self.capacity,
+            utilisation=busy.mean(start_s, end_s) / max(self.capacity().mean(start_s, end_s), 1e-9),
             throughput_per_s=float(inside) / (end_s - start_s) if end_s > start_s else 0.0,
             backlog_mean=backlog.mean(start_s, end_s),
             backlog_max=backlog.max(start_s, self.reading.run.end_ns * NANO),

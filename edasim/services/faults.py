@@ -45,8 +45,8 @@ class Breakable(Protocol):
     def release(self, part: str) -> None:
         """Undo one `hold`."""
 
-    def slow_part(self, part: str, factor: float) -> None:
-        """A part takes `factor` times as long; 1/factor undoes it."""
+    def slow_part(self, part: str, factor: float) -> Mend:
+        """A part takes `factor` times as long; returns what undoes it."""
 
     def lose_producer(self, name: str) -> None:
         """The producer's process dies with what it had not handed over."""
@@ -188,9 +188,7 @@ class Faults:
             architecture.refuse(target, share)
             return lambda: architecture.refuse(target, -share)
         if fault.kind == "slow":
-            factor = fault.by or 1.0
-            architecture.slow_part(target, factor)
-            return lambda: architecture.slow_part(target, 1 / factor)
+            return architecture.slow_part(target, fault.by or 1.0)
         architecture.hold(target)
         return lambda: architecture.release(target)
 

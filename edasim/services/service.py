@@ -172,6 +172,10 @@ class Service:
             self._answers[message.id] = messages
         return messages
 
+    def has_applied(self, message: Message) -> bool:
+        """Whether an idempotent service has applied a message before."""
+        return self.idempotent and message.id in self._done
+
     def earlier_answer(self, message: Message) -> list[Message]:
         """What an idempotent service published when it handled a message before: a repeated call gets it again."""
         return self._answers.get(message.id, [])

@@ -128,6 +128,7 @@ class Cluster:
             if known.repeats(batch.sequence):
                 for message, _ in batch.messages:
                     partition.deduplicated(message.id)
+                self._await_followers(request, partition)
                 return
             if not known.follows(batch.sequence):
                 # Something before it is missing: out of order, and for the producer to send again.
@@ -135,7 +136,10 @@ class Cluster:
                 return
             known.note(batch.sequence)
         partition.append(batch.messages)
-        if producer.acks not in ("0", "1") and partition.high_watermark < partition.end:
+        self._await_followers(request, partition)
+
+    def _await_followers(self, request: Request, partition: Partition) -> None:
+        if request.producer.acks not in ("0", "1") and partition.high_watermark < partition.end:
             request.waiting += 1
             partition.when_replicated(partition.end, self._settle, request)
 

@@ -146,7 +146,8 @@ class Member:
             return
         if self.rejoin_pending:
             self.group.member_ready(self)
-        if not self.rejoin_pending and (self.buffer or not self._fetching):
+        # Without latency the group may have answered, and an assignment begun, within the call.
+        if self.polling and not self.rejoin_pending and (self.buffer or not self._fetching):
             self._look_for_records()
 
     def _look_for_records(self) -> None:
@@ -169,6 +170,15 @@ class Member:
         if self.commit_before:
             self.commit()
         self.on_record(self.polled.popleft())
+
+    def give_again(self, record: Record) -> None:
+        """What the broker knew of a record's handling is lost: the application gets it once more."""
+        if not self.alive or record.partition not in self.positions:
+            return
+        self.group.deliveries[record.partition].redelivered(record.message.id)
+        self.polled.appendleft(record)
+        if self.polling and not self.rejoin_pending:
+            self._return_from_poll()
 
     def _hand_over(self, record: Record) -> None:
         partition = record.partition
@@ -271,11 +281,10 @@ class Member:
 
     def _auto_commit_due(self, _: Signal) -> None:
         # A consumer that waits in poll commits on time; one that works commits at its next poll.
-        if not self.alive or not self.polling:
-            return
-        if self.clock.now_ns < self._next_auto_commit_ns:
+        # One that is at work commits at its next poll, if the interval is over then.
+        if self.alive and self.clock.now_ns < self._next_auto_commit_ns:
             self._arm_commit()
-        else:
+        elif self.alive and self.polling:
             self.commit()
 
     def _transmission_lost(self, signal: Signal) -> None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from edasim.brokers.rabbitmq.queue import Queue
 
 QUORUM_PREFETCH = 2000
+RECONNECT_NS = 50_000_000
+"""How long a client takes to notice a broken connection and open the next one."""
 
 
 class Subscription:
@@ -39,6 +41,7 @@ class Subscription:
         self._rejected: Stage = (self._on_reject,)
         self._requeued: Stage = (self._on_requeue,)
         self._nacked: Stage = (self._on_nack,)
+        self._swallowed: Stage = (self._on_swallowed,)
 
     def _window(self, prefetch: int | None) -> int:
         # A quorum queue has a limit of its own where the consumer sets none (rabbit_quorum_queue.erl).
@@ -92,7 +95,7 @@ class Subscription:
         """basic.ack; when the wire swallows it the broker delivers the entry again."""
         if not self.auto_ack:
             link = self.to_broker
-            link.send(entry, self._requeued if link.duplicates and link.repeats() else self._acked)
+            link.send(entry, self._swallowed if link.duplicates and link.repeats() else self._acked)
 
     def reject(self, entry: Entry) -> None:
         """basic.reject without requeue: dead-lettered, or dropped."""
@@ -113,6 +116,16 @@ class Subscription:
 
     def _on_cancel(self, _: None) -> None:
         self._stop_receiving()
+
+    def _on_swallowed(self, entry: Entry) -> None:
+        # The broker learns that there is no acknowledgement when the connection is made anew.
+        clock = self.queue.clock
+        clock.at(clock.now_ns + RECONNECT_NS, lambda: self._on_requeue(entry))
+
+    def forget(self, signal: Signal) -> None:
+        """A transmission perished; under auto-ack a delivery is gone with it."""
+        if isinstance(signal, Entry):
+            self.on_the_wire.pop(signal, None)
 
     def _stop_receiving(self) -> None:
         self.open = False
@@ -154,6 +167,9 @@ class Subscription:
     def close(self) -> None:
         """The channel is gone: all its unacknowledged entries return to their places."""
         self._stop_receiving()
+        for entry in self.on_the_wire:
+            entry.callbacks = ()
+        self.on_the_wire.clear()
         entries = list(self.unacked)
         self.unacked.clear()
         self.queue.put_back(entries, counts=True)

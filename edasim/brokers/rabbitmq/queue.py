@@ -207,13 +207,6 @@ class Queue:
             subscription.waits_for_turn = True
             self.with_room.append(subscription)
 
-    def get(self) -> Entry | None:
-        """basic.get: take the head, if there is one that has not expired."""
-        while self.fresh or self.returned:
-            if not (self._expiring and self._drop_expired_head()):
-                return self._pop()
-        return None
-
     def _pop(self) -> Entry:
         entry = self._head(remove=True)
         self._ready_bytes -= entry.message.size

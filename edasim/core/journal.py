@@ -116,10 +116,9 @@ class Journal:
         return len(self._times) + len(self._new_times)
 
     def _settle(self) -> None:
-        self._times.fromlist(self._new_times)
-        self._packed.fromlist(self._new_packed)
-        self._new_times.clear()
-        self._new_packed.clear()
+        for column, new in ((self._times, self._new_times), (self._packed, self._new_packed)):
+            column.frombytes(np.fromiter(new, np.int64, len(new)).tobytes())
+            new.clear()
 
     def place(self, place: Place) -> int:
         """The number of a place, given at its first mention."""

@@ -6,7 +6,7 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check bench lab validate
+.PHONY: help demo test check bench
 
 help: ## List these jobs.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -25,12 +25,6 @@ check: .venv/.ready-to-work ## Look for mistakes without running anything: ruff,
 
 bench: .venv/.ready-to-work ## Measure the speed beside two plain models, and how time and memory grow.
 	@$(RUN) benchmarks/bench.py
-
-lab: .venv/.ready-to-work ## Open the notebooks in JupyterLab.
-	@$(RUN) -m jupyter lab notebooks
-
-validate: .venv/.ready-to-work ## Compare the simulator with queueing theory at full size.
-	@$(RUN) -m edasim validate
 
 # A .venv that cannot run pip is made anew, so that an interrupted first call does no harm.
 define make_venv

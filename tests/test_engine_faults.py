@@ -422,3 +422,23 @@ def test_a_retry_that_waits_aside_when_the_drain_ends_is_pending(architecture: s
     retry = {"attempts": 3, "backoff": "fixed 10s", "jitter": "none", "where": "aside"}
     run = broken(architecture, {"failing": "payment", "at": "0s"}, retry=retry, drain="5s")
     assert (outcome(run, "pending"), outcome(run, "lost"), run.quiet) == (1, 0, False)
+
+
+# --- cut off for longer than a connection lives --------------------------------------------------------------
+
+
+LONG_CUT = {"kafka": "30s", "rabbitmq": "90s"}
+
+
+@pytest.mark.parametrize("architecture", BROKERED)
+def test_a_service_that_is_cut_off_for_long_comes_back_and_finishes(architecture: str) -> None:
+    kafka = {**QUICK["kafka"], "consumer": {"session.timeout.ms": 10_000}}
+    run = stream(architecture, {"cut": "payment", "at": "3s", "for": LONG_CUT[architecture]}, drain="5min",
+                 architectures={**QUICK, "kafka": kafka}, client={"timeout": "none"})
+    assert run.quiet and outcome(run, "done") == outcome(run, "placed")
+    if architecture == "kafka":
+        # The coordinator gives the members up session.timeout.ms after their last heartbeat, and lets them in again.
+        assert len([fact for fact in run.journal if fact.verb == "rebalanced"]) > 1
+    else:
+        # The broker gives the connection up after 60 s and takes its deliveries back.
+        assert [fact for fact in run.journal if fact.verb == "redelivered"]

@@ -13,6 +13,9 @@ from edasim.services.consumer import Consumer
 from edasim.services.service import Service
 from edasim.services.worker import Worker
 
+HEARTBEAT_NS = 60_000_000_000
+"""The heartbeat timeout that server and clients agree on by default, 60 s (RabbitMQ documentation, Heartbeats)."""
+
 if TYPE_CHECKING:
     from edasim.architectures.rabbitmq import RabbitMq
 
@@ -39,6 +42,8 @@ class RabbitConsumer:
         self._ack = self.subscription.ack
         for link in links:
             link.on_lost = self._connection_lost
+        self.subscription.to_broker.on_cut = self._cut_off
+        self._cut_since_ns = 0
 
     # --- what the consumer does with a delivery ---------------------------------------------------------------
 
@@ -96,6 +101,23 @@ class RabbitConsumer:
         self.subscription.close()
         clock = self.worker.clock
         clock.at(clock.now_ns + RECONNECT_NS, self._reconnect)
+
+    def _cut_off(self, is_cut: bool) -> None:
+        # Without heartbeats both ends give the connection up after a while.
+        if is_cut:
+            clock = self.worker.clock
+            self._cut_since_ns = clock.now_ns
+            clock.at(clock.now_ns + HEARTBEAT_NS, self._heartbeats_missed)
+        elif not self.subscription.open:
+            self._reconnect()
+
+    def _heartbeats_missed(self) -> None:
+        silent_ns = self.worker.clock.now_ns - self._cut_since_ns
+        if self.subscription.open and self.subscription.to_broker.is_cut and silent_ns >= HEARTBEAT_NS:
+            self.consumer.waiting.clear()
+            for link in (self.subscription.to_broker, self.subscription.to_client):
+                link.forget_held()
+            self.subscription.close()
 
     def _reconnect(self) -> None:
         if self.worker.alive and not self.leaving:

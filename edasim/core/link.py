@@ -22,7 +22,8 @@ Lost = Callable[[Signal], None]
 class Link:
     """One direction between two parts, named `payment -> broker` (and the worker's name where each has its own).
 
-    `latency` is a SequentialDraw of nanoseconds.  `on_lost` is told of a transmission that perishes.
+    `latency` is a SequentialDraw of nanoseconds.  `on_lost` is told of a transmission that perishes,
+    `on_cut` when nothing gets through any more (True) and when it does again (False).
     """
 
     def __init__(self, clock: Clock, draws: Draws, ends: tuple[str, str], name: str, laws: Sequence[Law]) -> None:
@@ -40,6 +41,7 @@ class Link:
         self.loss = 0.0
         self.duplicates = 0.0
         self.on_lost: Lost | None = None
+        self.on_cut: Callable[[bool], None] | None = None
         self._impaired = False
         self.send, self.foresee, self._carry = self._make_send()
         """`send(signal, stage)` carries a signal over; the stage runs at the other end.  Without latency that is a
@@ -58,6 +60,8 @@ class Link:
         """Nothing gets through until `mend`; what is sent waits at the sender."""
         self._cuts += 1
         self._note_impairment()
+        if self._cuts == 1 and self.on_cut is not None:
+            self.on_cut(True)
 
     def mend(self) -> None:
         """Undo one cut; what waited goes out in its order, before anything that is sent from now on."""
@@ -65,6 +69,8 @@ class Link:
         self._note_impairment()
         if not self._cuts and self._held:
             self._release()
+        if not self._cuts and self.on_cut is not None:
+            self.on_cut(False)
 
     def _release(self) -> None:
         # What is sent at this very instant lines up behind what waited, also where a hop takes no time.

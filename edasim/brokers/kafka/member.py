@@ -69,6 +69,9 @@ class Member:
         self._wake: Stage = (self._wake_up,)
         self.fetched: Stage = (self._on_fetched,)
         self.to_broker.on_lost = self.to_client.on_lost = self._transmission_lost
+        self.to_broker.on_cut = self._cut_off
+        self._evicted = False
+        self._silent_since_ns = 0
 
     # --- heartbeats: never simulated one by one, always known ---------------------------------------------------
 
@@ -81,6 +84,33 @@ class Member:
         """The last heartbeat until now (joining counts as one)."""
         since = self.clock.now_ns - self._heartbeat_phase_ns
         return max(self._heartbeat_phase_ns + (since // self.heartbeat_ns) * self.heartbeat_ns, self._born_ns)
+
+    def _cut_off(self, is_cut: bool) -> None:
+        """Nothing is heard of a member that is cut off: after session.timeout.ms the group goes on without it."""
+        if is_cut:
+            self._silent_since_ns = self.last_heartbeat_ns()
+            self.clock.at(self._silent_since_ns + self.session_ns, self._session_over)
+        elif self._evicted:
+            self.clock.at(self.next_heartbeat_ns(), self._hears_of_eviction)
+
+    def _session_over(self) -> None:
+        silent_ns = self.clock.now_ns - self._silent_since_ns
+        if self.alive and self.to_broker.is_cut and not self._evicted and silent_ns >= self.session_ns:
+            self._evicted = True
+            self.group.remove(self)
+
+    def _hears_of_eviction(self) -> None:
+        # Its next heartbeat is answered with "unknown member": it joins anew when it next polls.
+        if self.alive and self._evicted:
+            self.rejoin_pending = True
+            if self.polling:
+                self._join_anew()
+
+    def _join_anew(self) -> None:
+        self._evicted = False
+        self._assignment = None
+        self.revoke_all()
+        self.group.join(self)
 
     # --- assignment -------------------------------------------------------------------------------------------
 
@@ -144,7 +174,9 @@ class Member:
             assignment, self._assignment = self._assignment, None
             self.assign(*assignment)
             return
-        if self.rejoin_pending:
+        if self._evicted and self.rejoin_pending:
+            self._join_anew()
+        elif self.rejoin_pending:
             self.group.member_ready(self)
         # Without latency the group may have answered, and an assignment begun, within the call.
         if self.polling and not self.rejoin_pending and (self.buffer or not self._fetching):

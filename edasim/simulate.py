@@ -107,6 +107,8 @@ def simulate(scenario: Scenario, architecture: str, seed: int = 1) -> Run:
     Raises UnknownArchitecture, ConservationError when messages appear or vanish, TimeStandsStill when an instant
     never ends.
     """
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise ValueError(f"{seed!r} is no seed: give a whole number from 0 on")
     if architecture not in BUILDERS:
         raise UnknownArchitecture(f'"{architecture}" is no architecture: choose {", ".join(BUILDERS)}')
     options = getattr(scenario.architectures, architecture)

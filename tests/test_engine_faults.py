@@ -442,3 +442,26 @@ def test_a_service_that_is_cut_off_for_long_comes_back_and_finishes(architecture
     else:
         # The broker gives the connection up after 60 s and takes its deliveries back.
         assert [fact for fact in run.journal if fact.verb == "redelivered"]
+
+
+ON_DISK = [(True, "classic", 0), (False, "classic", 8), (False, "quorum", 0)]
+
+
+@pytest.mark.parametrize(("persistent", "kind", "lost"), ON_DISK)
+def test_a_broker_that_crashes_forgets_what_is_not_on_disk(persistent: bool, kind: str, lost: int) -> None:
+    # The consumers are away from 3 s on, so that what is placed until the crash at 7 s lies in the queue.
+    rabbit = {"persistent": persistent, "queue": {"x-queue-type": kind}}
+    run = stream("rabbitmq", {"stop": "payment", "at": "2900ms", "for": "6s"},
+                 {"crash": "broker", "at": "6900ms", "for": "500ms"},
+                 architectures={"rabbitmq": rabbit}, payment={"work": "10ms"})
+    assert (outcome(run, "lost"), run.quiet) == (lost, True)
+    assert outcome(run, "done") == outcome(run, "placed") - lost
+
+
+@pytest.mark.parametrize("architecture", BROKERED)
+def test_what_a_dying_producer_had_not_sent_is_lost_with_it(architecture: str) -> None:
+    # Nobody waits for an answer, and the wire is cut when the producer dies: orders 6 to 8 are still at its end.
+    careless = {"kafka": {**QUICK["kafka"], "producer": {"acks": "0", "linger.ms": 0}}, "rabbitmq": {"confirms": False}}
+    run = stream(architecture, {"cut": "checkout", "at": "2900ms", "for": "4s"},
+                 {"crash": "checkout", "at": "4400ms", "for": "10s"}, architectures=careless)
+    assert (outcome(run, "lost"), run.quiet) == (3, True)

@@ -14,7 +14,7 @@ EVENTS = {"torn_peak": 80, "dead_lettered": 3, "operations__parts": 10, "complet
 
 def sentences(text: str) -> list[str]:
     """The sentences of a verdict."""
-    return [part for part in re.split(r"(?<=\.) (?=[A-Z0-9])", text) if part and not part.startswith("(One")]
+    return [part for part in re.split(r"(?<=\.)\s(?=[A-Z0-9])", text) if part and not part.startswith("(One")]
 
 
 def three(architecture: str, step: float = 0.0, **numbers: float | None) -> list:

@@ -20,9 +20,6 @@ from edasim.services.network import BROKER, BROKER_CUT, Impairment
 from edasim.services.shop import Shop
 from edasim.services.worker import Worker
 
-NODES = 3
-"""A cluster has at least so many brokers, and one for each replica."""
-
 
 class Kafka:
     """The wiring: a topic for each event type, a group for each service, retry and dead-letter topics of its own."""
@@ -40,8 +37,8 @@ class Kafka:
         given = {**({} if options.commit == "auto" else {"enable.auto.commit": False}), **options.consumer}
         self.consumer_options: dict[str, Any] = resolve("kafka consumer", version, given)
         self.broker_options: dict[str, Any] = resolve("kafka broker", version, options.broker)
-        replicas = int(self.topic_options["replication.factor"])
-        self.cluster = Cluster(shop.world, self._times(), max(NODES, replicas))
+        # As many brokers as replicas, the smallest cluster that can hold the topics.
+        self.cluster = Cluster(shop.world, self._times(), int(self.topic_options["replication.factor"]))
         self.producers: dict[str, Producer] = {}
         self._answer = self._answer_customer
         self.groups: dict[str, Group] = {}
@@ -211,6 +208,9 @@ class Kafka:
     def release(self, part: str) -> None:
         """The broker is back."""
         self.shop.network.repair(BROKER_CUT)
+
+    def crash_part(self, part: str) -> None:
+        """The records are on disk and on other nodes; clients keep asking until the cluster is back."""
 
     def slow_part(self, part: str, factor: float) -> Mend:
         """Everything to and from the broker takes longer."""

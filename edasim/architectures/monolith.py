@@ -280,6 +280,9 @@ class Monolith:
             for thread in held:
                 self._begin_commit(thread)
 
+    def crash_part(self, part: str) -> None:
+        """What is committed is on disk; what is not waits for the database and is tried again."""
+
     def slow_part(self, part: str, factor: float) -> Mend:
         """The database takes longer to commit."""
         self._slowness.append(factor)

@@ -222,6 +222,13 @@ class RabbitMq:
         """The broker is back."""
         self.shop.network.repair(BROKER_CUT)
 
+    def crash_part(self, part: str) -> None:
+        """Messages that are not persistent are gone; deliveries return to their queues as connections close."""
+        self.broker.lose_memory()
+        for consumers in self.consumers.values():
+            for consumer in consumers:
+                consumer.lose_connection()
+
     def slow_part(self, part: str, factor: float) -> Mend:
         """Everything to and from the broker takes longer."""
         impairment = Impairment(BROKER, slowness=factor)

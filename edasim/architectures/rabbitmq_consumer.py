@@ -94,7 +94,10 @@ class RabbitConsumer:
 
     def _connection_lost(self, signal: Signal) -> None:
         self.subscription.forget(signal)
-        # The channel's deliveries return to the queue; the client forgets those that it has not begun.
+        self.lose_connection()
+
+    def lose_connection(self) -> None:
+        """The channel's deliveries return to the queue; the client forgets those that it has not begun."""
         if not self.subscription.open:
             return
         self.consumer.waiting.clear()
@@ -126,6 +129,7 @@ class RabbitConsumer:
     def die(self) -> None:
         """The process is gone; the broker learns it when the connection closes."""
         self.consumer.die()
+        self.subscription.to_broker.forget_held()
         self._close()
 
     def leave(self) -> None:

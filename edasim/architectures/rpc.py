@@ -193,6 +193,9 @@ class Rpc:
     def release(self, part: str) -> None:
         """There is no part of its own that could."""
 
+    def crash_part(self, part: str) -> None:
+        """There is no part of its own that could."""
+
     def slow_part(self, part: str, factor: float) -> Mend:
         """There is no part of its own that could."""
         return lambda: None

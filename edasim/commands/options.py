@@ -40,9 +40,22 @@ def read_scenario(file: str, settings: list[str] | None = None, allow_large: boo
     if not settings:
         return load(found(file), allow_large)
     scenario = load(found(file), allow_large=True)
+    try:
+        return _changed(scenario, settings, allow_large, as_text=False)
+    except ScenarioError as error:
+        # A shell takes the quotes away: where a number will not do, the text of it may (version=4.0).
+        try:
+            return _changed(scenario, settings, allow_large, as_text=True)
+        except ScenarioError:
+            raise error from None
+
+
+def _changed(scenario: Scenario, settings: list[str], allow_large: bool, as_text: bool) -> Scenario:
     data = to_dict(scenario)
     for setting in settings:
         path, value = split_setting(setting)
+        if as_text and path.endswith(".version"):
+            value = setting.partition("=")[2].strip()
         try:
             data = with_value(data, scenario, path, value)
         except QuantityError as error:

@@ -24,12 +24,13 @@ def operations(reading: Reading, orders: Orders) -> dict[str, float]:
     run = reading.run
     queues = {place.name for place in run.places if place.kind in ("queue", "partition")}
     services = len(run.scenario.services)
-    parts = {
-        "monolith": 2,
-        "rpc": 1 + 2 * services,
-        "kafka": len(run.scenario.producers) + 3 + 2 * services,
-        "rabbitmq": len(run.scenario.producers) + _rabbit_nodes(reading) + 2 * services,
-    }[run.architecture]
+    if run.architecture == "monolith":
+        parts = 2
+    elif run.architecture == "rpc":
+        parts = 1 + 2 * services
+    else:
+        nodes = _kafka_nodes(reading) if run.architecture == "kafka" else _rabbit_nodes(reading)
+        parts = len(run.scenario.producers) + nodes + 2 * services
     brokered = run.architecture in ("kafka", "rabbitmq")
     placed = max(1, len(orders))
     actions = sum(len(reading.of(verb)) for verb in BROKER_VERBS) if brokered else 0
@@ -40,6 +41,12 @@ def operations(reading: Reading, orders: Orders) -> dict[str, float]:
         "broker_operations_per_order": actions / placed,
         "bytes_per_order": _bytes(reading) / placed,
     }
+
+
+def _kafka_nodes(reading: Reading) -> int:
+    options = reading.run.scenario.architectures.kafka
+    assert options is not None
+    return int(options.topic.get("replication.factor", 1))
 
 
 def _rabbit_nodes(reading: Reading) -> int:

@@ -66,6 +66,14 @@ class ServiceReading:
         workers = [number.get(self.service) or sum(number.values()) for _, number in changes]
         return Steps(times, np.array(workers, np.float64))
 
+    def dead_letters(self) -> int:
+        """How many messages of counted orders were put into its dead-letter queue or topic, whatever the reason."""
+        facts = [
+            self.reading.of(verb, lambda place: place.service == self.service and place.detail == "parking")
+            for verb in (Verb.routed, Verb.appended)
+        ]
+        return sum(int(np.sum(self.orders.counted[self.reading.order_index(one)])) for one in facts)
+
     # --- at work ----------------------------------------------------------------------------------------------
 
     def busy(self) -> Steps:
@@ -206,7 +214,7 @@ class ServiceReading:
             handled=self.count(Verb.handled),
             failed=self.count(Verb.failed),
             retried=self.count(Verb.retried),
-            dead_lettered=self.count(Verb.dead_lettered),
+            dead_lettered=self.dead_letters(),
             duplicated_effects=self.orders.duplicated_effects(self.service),
             attempts=self.count(Verb.started),
             utilisation=busy.mean(start_s, end_s) / max(self.capacity().mean(start_s, end_s), 1e-9),

@@ -30,6 +30,9 @@ class Summary:
         self.start_s = run.scenario.warm_up * NANO
         self.end_s = run.closed_ns * NANO
 
+    def __str__(self) -> str:
+        return as_text(self.run)
+
     @property
     def answer(self) -> str:
         """What a yes means here: the work is `done`, or the order is `received`."""

@@ -60,6 +60,8 @@ def _error(findings: Iterable[Finding], document: Document, file: str) -> Scenar
 
 def _content(source: str, file: str) -> bytes:
     try:
+        if FilePath(source).exists() and not FilePath(source).is_file() and not FilePath(source).is_dir():
+            raise ValueError
         with FilePath(source).open("rb") as stream:
             return stream.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:

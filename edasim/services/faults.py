@@ -45,6 +45,9 @@ class Breakable(Protocol):
     def release(self, part: str) -> None:
         """Undo one `hold`."""
 
+    def crash_part(self, part: str) -> None:
+        """A part loses what it only had in memory, and its connections."""
+
     def slow_part(self, part: str, factor: float) -> Mend:
         """A part takes `factor` times as long; returns what undoes it."""
 
@@ -189,6 +192,8 @@ class Faults:
             return lambda: architecture.refuse(target, -share)
         if fault.kind == "slow":
             return architecture.slow_part(target, fault.by or 1.0)
+        if fault.kind == "crash":
+            architecture.crash_part(target)
         architecture.hold(target)
         return lambda: architecture.release(target)
 

@@ -24,7 +24,7 @@ class Interrupted(KeyboardInterrupt):
 
 def compare(
     scenario: Scenario,
-    architectures: Sequence[str] | None = None,
+    architectures: Sequence[str] | str | None = None,
     replications: int = 10,
     seed: int = 1,
     progress: Progress | None = None,
@@ -34,7 +34,8 @@ def compare(
     Differences are taken against the first one named (without names: all that the scenario lists). Raises what
     `simulate` raises, ValueError for numbers that make no study, and Interrupted after Ctrl-C.
     """
-    chosen = chosen_architectures(scenario, architectures)
+    named = [architectures] if isinstance(architectures, str) else architectures
+    chosen = chosen_architectures(scenario, named)
     if replications < 1:
         raise ValueError(f"{replications} replications are too few: at least 1 is needed")
     observations: dict[str, list[Observation]] = {architecture: [] for architecture in chosen}

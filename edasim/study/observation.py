@@ -109,6 +109,7 @@ def _further(summary: Summary, view: Focus) -> dict[str, Any]:
         "left": summary.refusals.get("timeout", 0),
         "dead_lettered": sum(numbers.dead_lettered for numbers in services.values()),
         "duplicated_effects": sum(numbers.duplicated_effects for numbers in services.values()),
+        "ordering_violations": sum(numbers.ordering_violations for numbers in services.values()),
         "backlog_max": max((numbers.backlog_max for numbers in services.values()), default=0.0),
         "staleness_max_s": max((numbers.staleness_max_s for numbers in services.values()), default=0.0),
         "convergence_s": {name: max(summary.convergence_s(name), default=0.0) for name in services},

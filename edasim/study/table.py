@@ -6,12 +6,14 @@ import io
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from edasim.study.description import notes
 from edasim.study.precision import Difference, Interval
 from edasim.study.words import count_text, display, seconds_text
 
@@ -65,6 +67,7 @@ _SECTIONS: tuple[tuple[Row, ...], ...] = (
         Row("half done at most", "torn_peak"),
         Row("effects of refused orders", "orphan_effects"),
         Row("effects made twice", "duplicated_effects"),
+        Row("effects out of order per key", "ordering_violations"),
         Row("dead letters", "dead_lettered"),
         Row("stale at most", "staleness_max_s", seconds_text),
         Row("backlog at most", "backlog_max"),
@@ -136,6 +139,18 @@ def _not_tighter_than_seen(found: Interval) -> Interval:
 
 
 def _caption(comparison: Comparison) -> str:
+    return "\n".join([_error_bars(comparison), *_ignored(comparison)])
+
+
+def _ignored(comparison: Comparison) -> list[str]:
+    """A line for each option that the scenario names and the simulator does not follow."""
+    return [
+        f"{display(name)}: {option} is {note}." for name in comparison.architectures
+        for option, note in notes(comparison.scenario, name).items() if note.startswith("ignored")
+    ]
+
+
+def _error_bars(comparison: Comparison) -> str:
     first = display(comparison.architectures[0])
     if comparison.replications == 1:
         return f"n = 1 run, seed {comparison.seed}: no error bars."
@@ -163,7 +178,7 @@ def _saved(comparison: Comparison) -> str:
     known = [share for share in saved if not math.isnan(share)]
     if not known:
         return ""
-    return f", which took away {max(0.0, min(known)):.0%} to {max(0.0, max(known)):.0%} of its variance"
+    return f", which took away {max(0.0, median(known)):.0%} of the variance of half of them, or more"
 
 
 def _varies(comparison: Comparison, name: str, path: str) -> bool:

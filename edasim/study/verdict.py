@@ -19,7 +19,7 @@ _WORTH_A_WORD = 0.5
 
 
 def verdict(comparison: Comparison) -> str:
-    """The sentences, joined by blanks."""
+    """The sentences, a line each."""
     sides = _Sides(comparison)
     sentences = [
         sides.turned_away(),
@@ -28,7 +28,7 @@ def verdict(comparison: Comparison) -> str:
         sides.atomicity() if sides.direct else sides.between_brokers(),
         sides.turn(),
     ]
-    text = " ".join(capitalised(sentence) for sentence in sentences if sentence)
+    text = "\n".join(capitalised(sentence) for sentence in sentences if sentence)
     return text if comparison.replications > 1 else f"{text} (One run: no error bars.)"
 
 
@@ -137,7 +137,17 @@ class _Sides:
         parts = f"{self.count(name, 'operations.parts')} parts to run{whose}"
         if self.direct:
             parts += f" instead of {self.count(self.direct[0], 'operations.parts')}"
-        return f"the price of events: {listed([*costs, parts])}."
+        return f"the price of events: {listed([*costs, parts])}{self._order_kept()}."
+
+    def _order_kept(self) -> str:
+        """What a log with keys gives in return: each customer's effects in the order of the orders."""
+        path = "ordering_violations"
+        kept = [name for name in self.brokered if not self.some(name, path)]
+        others = [name for name in self.of.architectures if self.some(name, path)]
+        if not kept or not others:
+            return ""
+        broken = _together(others, lambda name: self.count(name, path))
+        return f"; {listed(map(subject, kept))} kept the order of each key, while effects came out of order: {broken}"
 
     def _stale(self) -> list[str]:
         paths = [f"services.{service}.staleness_s.max" for service in self.of.scenario.services]

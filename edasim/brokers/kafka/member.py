@@ -352,6 +352,7 @@ class Member:
         """No goodbye: fetches, buffers and uncommitted positions are gone with the process."""
         self.alive = False
         self.polling = False
+        self.to_broker.forget_held()
         self._discard_fetch()
         self.revoke_all()
         self.polled.clear()

@@ -128,6 +128,8 @@ class Producer:
         """The client dies: its buffer is lost, and nobody hears what is answered."""
         self.buffer.clear()
         self._unanswered.clear()
+        for signal in self.to_broker.forget_held():
+            self._on_the_wire.pop(signal, None)  # type: ignore[call-overload]
         for node in range(self.cluster.nodes):
             self._in_flight[node] = 0
             self._timers[node] = self._timers[node].cancelled()

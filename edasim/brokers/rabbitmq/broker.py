@@ -59,6 +59,13 @@ class Broker:
         """exchange.declare and queue.bind."""
         self.router.declare(exchange, kind).bind(queue, routing_key, headers)
 
+    def lose_memory(self) -> None:
+        """The broker's process dies: what is not on disk is gone (a quorum queue's entries always are on disk)."""
+        if not self.persistent:
+            for queue in self.queues.values():
+                if not queue.quorum:
+                    queue.lose_all()
+
     # --- a publication at the broker --------------------------------------------------------------------------
 
     def receive(self, publication: Publication) -> None:

@@ -237,8 +237,10 @@ class Publisher:
             self.to_broker.send(publication.repetition(), self._arrives)
 
     def forget(self) -> None:
-        """The client dies: it hears no confirm any more; what is on the wire arrives."""
+        """The client dies: it hears no confirm any more; what is on the wire arrives, what waits for a cut does not."""
         self.unconfirmed.clear()
+        for signal in self.to_broker.forget_held():
+            self.on_the_wire.pop(signal, None)  # type: ignore[call-overload]
 
     def _on_confirm(self, publication: Publication) -> None:
         first = publication.first or publication

@@ -236,6 +236,17 @@ class Queue:
         self.dispatch()
         self._drop_head_when_over()
 
+    def lose_all(self) -> None:
+        """Everything in the queue is gone, deliveries under way included."""
+        unacked = [entry for subscription in self.subscriptions for entry in subscription.unacked]
+        for entry in (*self.fresh, *(entry for _, entry in self.returned), *unacked):
+            self.dropped(entry.message.id)
+        for subscription in self.subscriptions:
+            subscription.unacked.clear()
+        self.fresh.clear()
+        self.returned.clear()
+        self._ready_bytes = 0
+
     # --- expiry, at the head only -----------------------------------------------------------------------------
 
     def _drop_expired_head(self) -> bool:

@@ -141,8 +141,13 @@ class Kafka:
         self.shop.client.answer(request, ok, "broker refused")
 
     def send(self, service: str, message: Message, topic: Topic, retry: Retrying = FIRST) -> None:
-        """Publish for a service."""
-        self._producer(service).send(message, topic, retry=retry)
+        """Publish for a service until the cluster takes it."""
+
+        def answered(_: object, ok: bool) -> None:
+            if not ok:
+                self.send(service, message, topic, retry)
+
+        self._producer(service).send(message, topic, answered, None, retry)
 
     def dead_lettered(self, service: str, message: Message) -> None:
         """A service gave a message up."""

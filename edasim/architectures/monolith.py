@@ -56,6 +56,7 @@ class Monolith:
         self._threads_of: dict[Request, Worker] = {}
         self.retiring = 0
         self._made = 0
+        self._serving = False
         self._down = 0
         self._number = count()
         self.order = StepOrder(shop.scenario)
@@ -125,6 +126,10 @@ class Monolith:
         self._serve()
 
     def _serve(self) -> None:
+        # An order may end within the call that begins it; the outermost loop goes on then.
+        if self._serving:
+            return
+        self._serving = True
         while self.queue and self.idle:
             request = self.queue.popleft()
             if request.gone and self.options.cancels:
@@ -136,6 +141,7 @@ class Monolith:
             self._threads_of[request] = thread
             self._add_steps(transaction, request.message)
             self._step(thread)
+        self._serving = False
 
     def _add_steps(self, transaction: Transaction, message: Message) -> None:
         for service in self.shop.handlers(message.event):

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from edasim.architectures.rpc_server import Call, OpenOrder, Server
 from edasim.architectures.steps import StepOrder
+from edasim.core.conservation import Counts, queue_imbalance
 from edasim.core.deadlines import Deadlines
 from edasim.core.journal import Place, Verb
 from edasim.core.message import Message
@@ -34,11 +35,17 @@ class Rpc:
         self.order = StepOrder(shop.scenario)
         self.open: dict[OpenOrder, None] = {}
         self.queue: deque[Request] = deque()
-        self._backing_off = 0
         self.servers = {name: Server(self, service) for name, service in shop.services.items()}
         self._waits: dict[Call, int] = {}
         self._timeouts = Deadlines(self.clock, self._waits, self._call_timed_out)
-        self.waiting_place = Place("queue", "gateway")
+        self._order_of: dict[Request, OpenOrder] = {}
+        self._admitting = False
+        place = Place("queue", "gateway")
+        self.place = place
+        self.routed = shop.world.writer(Verb.routed, place)
+        self.delivered = shop.world.writer(Verb.delivered, place)
+        self.acknowledged = shop.world.writer(Verb.acknowledged, place)
+        self.dropped = shop.world.writer(Verb.dropped, place)
         shop.world.add_part(self)
 
     def begin(self) -> None:
@@ -50,6 +57,20 @@ class Rpc:
         """Whether an order is open or a call waits to be made again."""
         return bool(self.open or self.queue)
 
+    @property
+    def waiting(self) -> int:
+        """Orders that wait for an open request to close."""
+        return len(self.queue)
+
+    @property
+    def in_flight(self) -> int:
+        """Orders that are open."""
+        return len(self.open)
+
+    def imbalance(self, counts: Counts) -> str:
+        """Whether its books balance."""
+        return queue_imbalance(self, counts)
+
     def owed(self) -> list[Message]:
         """Orders open or waiting to be."""
         return [order.request.message for order in self.open] + [request.message for request in self.queue]
@@ -58,24 +79,33 @@ class Rpc:
 
     def submit(self, request: Request) -> None:
         """An order opens, or waits for one of the open requests to close."""
+        self.routed(request.message.id)
         self.queue.append(request)
         self._admit()
 
     def _admit(self) -> None:
+        # An order may close within the call that opens it; the outermost loop goes on then.
+        if self._admitting:
+            return
+        self._admitting = True
         while self.queue and len(self.open) < self.options.open_requests:
             request = self.queue.popleft()
             if request.gone and self.options.cancels:
+                self.dropped(request.message.id)
                 continue
-            order = OpenOrder(request)
+            self.delivered(request.message.id)
+            order = self._order_of[request] = OpenOrder(request)
             self.open[order] = None
             self._add_steps(order, [request.message])
             self._go_on(order)
+        self._admitting = False
 
     def customer_leaves(self, request: Request) -> None:
         """With `cancels`, the order is closed at once; calls under way end in vain, calls that wait are dropped."""
         if not self.options.cancels:
             return
-        for order in [order for order in self.open if order.request is request]:
+        order = self._order_of.get(request)
+        if order is not None:
             for call in order.calls:
                 call.open = False
                 self._waits.pop(call, None)
@@ -105,7 +135,9 @@ class Rpc:
 
     def _close(self, order: OpenOrder) -> None:
         order.done = True
-        del self.open[order]
+        order.calls.clear()
+        del self.open[order], self._order_of[order.request]
+        self.acknowledged(order.request.message.id)
         self.shop.client.answer(order.request, not order.failed, order.failed)
         self._admit()
 

@@ -58,7 +58,11 @@ class OpenOrder:
 
 
 class Server:
-    """One service behind the wire: a FIFO of calls and workers that take them."""
+    """One service behind the wire: a FIFO of calls and workers that take them.
+
+    `workers` are those that live, in the order in which they were made; `going` those of them that leave when they
+    have finished what they hold; `away` counts those that a fault took and will bring back.
+    """
 
     def __init__(self, rpc: Rpc, service: Service) -> None:
         self.rpc = rpc
@@ -66,9 +70,9 @@ class Server:
         self.queue: deque[Call] = deque()
         self.idle: deque[Worker] = deque()
         self.busy: dict[Worker, Call] = {}
-        self.alive = 0
+        self.workers: dict[Worker, None] = {}
+        self.going: dict[Worker, None] = {}
         self.away = 0
-        self.retiring = 0
         self._made = 0
         world, network = rpc.shop.world, rpc.shop.network
         self.to_service: Link = network.link("gateway", service.name, ("gateway-to-service",))
@@ -112,13 +116,14 @@ class Server:
         """More workers."""
         for _ in range(number):
             self._made += 1
-            self.alive += 1
-            self.idle.append(Worker(self.rpc.clock, f"{self.service.name}-{self._made}"))
+            worker = Worker(self.rpc.clock, f"{self.service.name}-{self._made}")
+            self.workers[worker] = None
+            self.idle.append(worker)
         self._serve()
 
     def fill(self) -> None:
         """As many workers as there are to be, less those that a fault took away."""
-        surplus = self.alive - self.retiring + self.away - self.service.spec.workers
+        surplus = len(self.workers) - len(self.going) + self.away - self.service.spec.workers
         if surplus > 0:
             self.stop(surplus)
         else:
@@ -141,7 +146,7 @@ class Server:
         self.rpc.on_answer(signal)
 
     def _on_arrival(self, call: Call) -> None:
-        if not self.alive:
+        if not self.workers:
             self._refuse(call)
             return
         self.routed(call.step.id)
@@ -170,9 +175,8 @@ class Server:
             call.published = self.service.apply(call.step) or self.service.earlier_answer(call.step)
         else:
             call.error = True
-        if self.retiring:
-            self.retiring -= 1
-            self.alive -= 1
+        if worker in self.going:
+            del self.going[worker], self.workers[worker]
         else:
             self.idle.append(worker)
         self.to_gateway.send(call, self._answers)
@@ -181,15 +185,15 @@ class Server:
 
     # --- faults -----------------------------------------------------------------------------------------------
 
-    def _dismiss(self, count: int | None) -> list[Worker]:
-        """The first workers to go: the idle ones last, since a crash spares nobody for being busy."""
-        return (list(self.busy) + list(self.idle))[: self.alive if count is None else count]
-
     def crash(self, count: int | None) -> list[Worker]:
-        """Workers die; what they held, and with the last one the whole queue, is answered with an error."""
-        gone = self._dismiss(count)
-        self.alive -= len(gone)
+        """The workers that were made first die, as everywhere.
+
+        What they held, and with the last one the whole queue, is answered with an error.
+        """
+        gone = list(self.workers)[:count]
         for worker in gone:
+            del self.workers[worker]
+            self.going.pop(worker, None)
             call = self.busy.pop(worker, None)
             if call is None:
                 self.idle.remove(worker)
@@ -202,18 +206,18 @@ class Server:
 
     def stop(self, count: int | None) -> list[Worker]:
         """Workers leave when they have finished what they hold."""
-        gone = self._dismiss(count)
+        gone = [worker for worker in self.workers if worker not in self.going][:count]
         for worker in gone:
             if worker in self.busy:
-                self.retiring += 1
+                self.going[worker] = None
             else:
                 self.idle.remove(worker)
-                self.alive -= 1
+                del self.workers[worker]
         self._empty_when_dead()
         return gone
 
     def _empty_when_dead(self) -> None:
-        while self.queue and not self.alive:
+        while self.queue and not self.workers:
             call = self.queue.popleft()
             self.dropped(call.step.id)
             self._refuse(call)

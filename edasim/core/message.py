@@ -43,6 +43,10 @@ class Message:
 class Messages(list[Message]):
     """All messages of a run, by id; the only place where ids are given."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._caused: dict[tuple[int, str, str], Message] = {}
+
     def place(self, event: str, order: int, key: str | None, size: int, time_ns: int) -> Message:
         """The first message of an order."""
         message = Message(len(self), event, order, key, size, time_ns)
@@ -50,12 +54,18 @@ class Messages(list[Message]):
         return message
 
     def cause(self, parent: Message, service: str, event: str, time_ns: int) -> Message:
-        """A message that a service publishes because of another; with a new id each time."""
-        message = Message(
-            len(self), event, parent.order, parent.key, parent.size, time_ns, parent.id,
-            child_path(parent.path, service, event),
-        )
-        self.append(message)
+        """The message that a service publishes because of another; the same again when it is published again.
+
+        The id is the event's identity, so that whoever handles it can recognise a repetition.
+        """
+        step = (parent.id, service, event)
+        message = self._caused.get(step)
+        if message is None:
+            message = self._caused[step] = Message(
+                len(self), event, parent.order, parent.key, parent.size, time_ns, parent.id,
+                child_path(parent.path, service, event),
+            )
+            self.append(message)
         return message
 
 

@@ -50,13 +50,13 @@ def _records(reading: Reading, service: str) -> tuple[Floats, Floats]:
     run = reading.run
     number = {place.name: index for index, place in enumerate(run.places) if place.kind == "partition"}
     appended = reading.of(Verb.appended)
+    committed, jumped = reading.of(Verb.committed, service=service), reading.of(Verb.skipped, service=service)
     starts, ends = [np.zeros(0)], [np.zeros(0)]
     for index, place in enumerate(run.places):
         if place.kind != "group" or place.service != service or " " not in place.name:
             continue
         came = appended.times_ns[appended.places == number[place.name.split(" ", 1)[1]]] * NANO
-        moves = reading.of(Verb.committed).only(reading.of(Verb.committed).places == index)
-        skipped = reading.of(Verb.skipped).only(reading.of(Verb.skipped).places == index)
+        moves, skipped = committed.only(committed.places == index), jumped.only(jumped.places == index)
         # A record is settled by the first commit beyond its offset.
         passing = np.searchsorted(np.maximum.accumulate(moves.numbers), np.arange(len(came)), side="right")
         settled = np.concatenate([moves.times_ns * NANO, [np.inf]])[passing]

@@ -2,24 +2,39 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edasim.core.journal import Verb
 from edasim.measure.orders import Orders
 
+Numbers = NDArray[np.int64]
+Paths = NDArray[np.uint64]
+
 
 def ordering_violations(orders: Orders, service: str) -> int:
-    """How many effects on counted orders came after that of a later order with the same key."""
+    """How many effects on counted orders came after that of a later order with the same key.
+
+    Effects of one event type are compared with each other, and of a repeated effect only the first counts.
+    """
     reading = orders.reading
-    facts = reading.of(Verb.applied, lambda place: place.service == service)
+    facts = reading.of(Verb.applied, service=service)
+    numbers = _first_effects(reading.order_of[facts.numbers], reading.path_of[facts.numbers], facts.numbers)
     messages = reading.run.messages
-    keyed = [(messages[number].key, messages[number].order) for number in facts.numbers.tolist()]
-    names = {key: code for code, key in enumerate(sorted({key for key, _ in keyed if key is not None}))}
-    mask = np.fromiter((key is not None for key, _ in keyed), np.bool_, len(keyed))
-    key = np.fromiter((names[key] for key, _ in keyed if key is not None), np.int64, int(mask.sum()))
-    order = np.fromiter((order for key, order in keyed if key is not None), np.int64, int(mask.sum()))
-    by_key = np.argsort(key, kind="stable")  # within a key, time goes on
-    key, order = key[by_key], order[by_key]
-    # One running maximum serves all keys, since each key lifts its orders above those of the key before.
-    lifted = key * (reading.orders + 1) + order
-    behind = lifted < np.maximum.accumulate(lifted) if len(lifted) else np.zeros(0, np.bool_)
-    return int(np.sum(behind & orders.counted[order - 1]))
+    lines: dict[tuple[str, str], list[int]] = {}
+    for message in (messages[number] for number in numbers.tolist()):
+        if message.key is not None:
+            lines.setdefault((message.event, message.key), []).append(message.order)
+    late = 0
+    for line in lines.values():
+        placed = np.array(line)
+        behind = placed < np.maximum.accumulate(placed)
+        late += int(np.sum(behind & orders.counted[placed - 1]))
+    return late
+
+
+def _first_effects(orders: Numbers, paths: Paths, numbers: Numbers) -> Numbers:
+    """The numbers of the messages whose effect was the first of its order and place, in the order of time."""
+    if not len(numbers):
+        return numbers
+    _, first = np.unique(np.stack([orders.astype(np.uint64), paths]), axis=1, return_index=True)
+    return numbers[np.sort(first)]

@@ -99,7 +99,7 @@ class Orders:
         reading = self.reading
         times: dict[Pair, Floats] = {}
         for event, service in self.wanted:
-            facts = reading.of(Verb.applied, lambda place, service=service: place.service == service)  # type: ignore[misc]
+            facts = reading.of(Verb.applied, service=service)
             if event in reading.events:
                 facts = facts.only(reading.event_of[facts.numbers] == reading.events.index(event))
             times[event, service] = reading.first_time_s(facts)
@@ -133,7 +133,7 @@ class Orders:
     def duplicated_effects(self, service: str, counted: bool = True) -> int:
         """How often a service did again what it had done: effects beyond the first of each order and cause."""
         reading = self.reading
-        facts = reading.of(Verb.applied, lambda place: place.service == service)
+        facts = reading.of(Verb.applied, service=service)
         if counted:
             facts = facts.only(self.counted[reading.order_index(facts)])
         if not len(facts):
@@ -156,7 +156,7 @@ class Orders:
         """When a delivery of each order was put aside by a service."""
         times = np.full(len(self), np.inf)
         for verb in (Verb.routed, Verb.appended):
-            facts = self.reading.of(verb, lambda place: place.detail == "parking" and place.service == service)
+            facts = self.reading.of(verb, lambda place: place.detail == "parking", service)
             times = np.minimum(times, self.reading.first_time_s(facts))
         return times
 

@@ -37,11 +37,21 @@ class Reading:
         found, starts = np.unique(verbs, return_index=True)
         return {int(verb): part for verb, part in zip(found, np.split(order, starts[1:]), strict=True)}
 
-    def of(self, verb: Verb, where: Callable[[Place], bool] | None = None) -> Facts:
-        """The facts of a verb in the order of time, at all places or at those that `where` says."""
+    @cached_property
+    def _by_service(self) -> dict[str, list[int]]:
+        places: dict[str, list[int]] = {}
+        for number, place in enumerate(self.run.places):
+            places.setdefault(place.service, []).append(number)
+        return places
+
+    def of(self, verb: Verb, where: Callable[[Place], bool] | None = None, service: str | None = None) -> Facts:
+        """The facts of a verb in the order of time, at all places, those of a service, or those that `where` says."""
         index = self._by_verb.get(int(verb), np.zeros(0, np.intp))
-        if where is not None:
-            wanted = np.fromiter((where(place) for place in self.run.places), np.bool_, len(self.run.places))
+        if where is not None or service is not None:
+            places = self.run.places
+            mine = range(len(places)) if service is None else self._by_service.get(service, [])
+            wanted = np.zeros(len(places), np.bool_)
+            wanted[[number for number in mine if where is None or where(places[number])]] = True
             index = index[wanted[self.facts.places[index]]]
         return self.facts.only(index)
 

@@ -52,7 +52,7 @@ class ServiceReading:
         self.service = service
 
     def _mine(self, verb: Verb, kinds: tuple[str, ...] = ("worker", "service", "queue", "group")) -> Facts:
-        return self.reading.of(verb, lambda place: place.service == self.service and place.kind in kinds)
+        return self.reading.of(verb, lambda place: place.kind in kinds, self.service)
 
     def count(self, verb: Verb) -> int:
         """How often the verb happened here to counted orders."""
@@ -69,7 +69,7 @@ class ServiceReading:
     def dead_letters(self) -> int:
         """How many messages of counted orders were put into its dead-letter queue or topic, whatever the reason."""
         facts = [
-            self.reading.of(verb, lambda place: place.service == self.service and place.detail == "parking")
+            self.reading.of(verb, lambda place: place.detail == "parking", self.service)
             for verb in (Verb.routed, Verb.appended)
         ]
         return sum(int(np.sum(self.orders.counted[self.reading.order_index(one)])) for one in facts)
@@ -121,7 +121,7 @@ class ServiceReading:
             return self.reading.of(Verb.routed, lambda place: place.name == "orders")
         if architecture == "kafka":
             return self._available_records()
-        return self.reading.of(Verb.routed, lambda place: place.service == self.service and place.detail != "parking")
+        return self.reading.of(Verb.routed, lambda place: place.detail != "parking", self.service)
 
     def _available_records(self) -> Facts:
         handles = self.orders.scenario.services[self.service].handles
@@ -143,15 +143,14 @@ class ServiceReading:
         return facts.only(keep)
 
     def _skipped(self) -> dict[str, int]:
-        facts = self.reading.of(Verb.skipped, lambda place: place.service == self.service)
+        facts = self.reading.of(Verb.skipped, service=self.service)
         names = [self.reading.run.places[place].name.split(" ", 1)[1] for place in facts.places.tolist()]
         return dict(zip(names, facts.numbers.tolist(), strict=True))
 
     def _begun(self) -> Facts:
         if self.reading.run.architecture == "monolith":
             return self.reading.of(Verb.delivered, lambda place: place.name == "orders")
-        return self.reading.of(
-            Verb.started, lambda place: place.service == self.service and place.detail != "again")
+        return self.reading.of(Verb.started, lambda place: place.detail != "again", self.service)
 
     def _left_waiting(self) -> list[Facts]:
         wanted = "orders" if self.reading.run.architecture == "monolith" else self.service
@@ -191,7 +190,16 @@ class ServiceReading:
 
     def backlog(self) -> Steps:
         """How many messages wait for this service: available, and no attempt begun."""
-        return Steps.counting(*self.waiting())
+        starts, stops = self.waiting()
+        scenario = self.orders.scenario
+        firsts = {producer.publishes for producer in scenario.producers.values()}
+        if self.reading.run.architecture == "rpc" and firsts & set(scenario.services[self.service].handles):
+            # Who waits at the gateway for an open request waits for the services that handle the order's first event.
+            gateway = {verb: self.reading.of(verb, lambda place: place.name == "gateway").times_ns * NANO
+                       for verb in (Verb.routed, Verb.delivered, Verb.dropped)}
+            starts = np.concatenate([starts, gateway[Verb.routed]])
+            stops = np.concatenate([stops, gateway[Verb.delivered], gateway[Verb.dropped]])
+        return Steps.counting(starts, stops)
 
     def wait_s(self) -> Floats:
         """From available to begun, for each message of a counted order whose wait ended."""

@@ -131,8 +131,15 @@ def test_values_are_read_as_the_broker_reads_them(
             CONSUMER,
             "auto.offset.reset",
             "by_duration:P1D",
-            'auto.offset.reset: "by_duration:P1D" is real, but edasim models only latest, earliest, none',
+            'auto.offset.reset: "by_duration:P1D" is real, but edasim models only latest, earliest',
         ),
+        (
+            CONSUMER,
+            "auto.offset.reset",
+            "none",
+            'auto.offset.reset: "none" is real, but edasim models only latest, earliest',
+        ),
+        (TOPIC, "replication.factor", 100, "replication.factor is 100, but 1 to 99 is allowed"),
         (
             QUEUE,
             "x-queue-type",
@@ -263,6 +270,14 @@ def test_a_queue_refuses_the_arguments_of_another_type(queue_type: str, name: st
         assert name in problems(QUEUE, version, {"x-queue-type": queue_type, name: value})[0]
 
 
+def test_a_quorum_queue_has_at_most_99_members() -> None:
+    quorum = {"x-queue-type": "quorum"}
+    assert resolve(QUEUE, "4.3", {**quorum, "x-quorum-initial-group-size": 99})
+    assert problems(QUEUE, "4.3", {**quorum, "x-quorum-initial-group-size": 1_000_000}) == [
+        "x-quorum-initial-group-size is 1000000, but 1 to 99 is allowed"
+    ]
+
+
 def test_a_dead_letter_key_needs_a_dead_letter_exchange() -> None:
     assert problems(QUEUE, "4.3", {"x-dead-letter-routing-key": "dead"}) == [
         "x-dead-letter-routing-key needs x-dead-letter-exchange"
@@ -273,6 +288,9 @@ def test_a_dead_letter_key_needs_a_dead_letter_exchange() -> None:
 def test_options_that_change_nothing_are_named() -> None:
     given = {"acks": "all", "compression.type": "zstd"}
     assert fidelity_notes(PRODUCER, given) == {"compression.type": "ignored: messages keep their size"}
+    assert fidelity_notes(CONSUMER, {"fetch.max.bytes": 1}) == {
+        "fetch.max.bytes": "ignored: a fetch is bounded by max.partition.fetch.bytes alone"
+    }
     assert fidelity_notes(CONSUMER, {"heartbeat.interval.ms": 1000}).keys() == {"heartbeat.interval.ms"}
 
 

@@ -14,6 +14,8 @@ Status = Literal["modelled", "simplified", "ignored"]
 
 INT_MAX = 2**31 - 1
 LONG_MAX = 2**63 - 1
+MOST_REPLICAS = 99
+"""Kafka itself stops at 32,767 and RabbitMQ nowhere, but each replica costs time and no real cluster has so many."""
 NANOSECONDS_PER_MS = 1_000_000
 
 _WHOLE = re.compile(r"-?[0-9]{1,19}")

@@ -7,7 +7,7 @@ changed in 4.0 is in KIP-1030 (message.timestamp.after.max.ms, the least segment
 
 from __future__ import annotations
 
-from edasim.scenario.broker_option import LONG_MAX, BrokerOption, ignored, table
+from edasim.scenario.broker_option import LONG_MAX, MOST_REPLICAS, BrokerOption, ignored, table
 
 _RETENTION = "nothing is deleted within a run"
 _COMPACTION = "compaction is not modelled yet"
@@ -27,7 +27,7 @@ _DAY_MS = 86_400_000
 TOPIC = table(
     BrokerOption("partitions", "int", 1, "modelled", "of each topic", low=1, high=10_000),
     BrokerOption("replication.factor", "int", 1, "modelled", "brokers that hold each partition", low=1,
-                 high=32_767),
+                 high=MOST_REPLICAS),
     BrokerOption("min.insync.replicas", "int", 1, "simplified",
                  "all replicas are in sync, for nodes do not fail one by one yet",
                  low=1),

@@ -6,7 +6,7 @@ rabbit_classic_queue.erl, rabbit_quorum_queue.erl and rabbit_stream_queue.erl, c
 
 from __future__ import annotations
 
-from edasim.scenario.broker_option import LONG_MAX, BrokerOption, table
+from edasim.scenario.broker_option import LONG_MAX, MOST_REPLICAS, BrokerOption, table
 
 TEN_YEARS_MS = 315_360_000_000
 
@@ -33,7 +33,7 @@ QUEUE_ARGUMENTS = table(
     BrokerOption("x-delivery-limit", "int", {"3.10": None, "4.0": 20}, "modelled", "-1 lifts the limit",
                  low={"3.10": 0, "4.0": -1}, high=LONG_MAX, queue_types=("quorum",)),
     BrokerOption("x-quorum-initial-group-size", "int", 3, "modelled", "how many nodes hold the queue",
-                 low=1, queue_types=("quorum",)),
+                 low=1, high=MOST_REPLICAS, queue_types=("quorum",)),
     BrokerOption("x-dead-letter-strategy", "enum", "at-most-once", "ignored",
                  "dead-lettering is at-most-once",
                  allowed=("at-most-once", "at-least-once"), queue_types=("quorum",)),

@@ -200,3 +200,31 @@ def test_a_time_that_some_replications_lack_says_in_how_many() -> None:
     assert made.seconds("kafka", "completion_latency_s.p99") == "never in 1 of 2"
     assert made.percentile_known(["kafka"], "completion_latency_s") == "p95"
     assert made.interval("kafka", "completion_latency_s.p99").mean == math.inf
+
+
+def test_the_table_shows_what_an_operator_and_a_customer_would_look_for() -> None:
+    both = small_comparison()
+    text = str(both.table())
+    for label in ("lag at most", "lag at most, the oldest", "not visible after 1 s", "back to normal after"):
+        assert f"│ {label} " in text, label
+    kafka = both.first("kafka")
+    services = kafka.numbers["services"]
+    assert kafka.number("attempts") == sum(node["handled"] + node["failed"] for node in services.values())
+    assert kafka.number("lag_max") >= kafka.number("backlog_max")
+    assert kafka.number("not_visible") > 0
+    assert kafka.number("back_to_normal_s") > 0
+    assert both.first("monolith").number("not_visible") == 0
+
+
+def test_a_printed_run_has_the_same_words_as_the_table() -> None:
+    text = str(simulate(small_shop(), "kafka", seed=7))
+    assert "effects of refused orders 0" in text
+    assert "not visible 1 s after a yes: payment " in text
+    assert "back to normal after a fault: payment " in text
+    header = next(line for line in text.splitlines() if "attempts" in line).split()
+    for column in ("attempts", "wait", "per", "lag", "oldest"):
+        assert column in header
+    assert max(map(len, text.splitlines())) <= 120
+    quiet = str(simulate(small_shop().change({"faults": {}}), "monolith", seed=7))
+    assert "not visible 1 s after a yes: none" in quiet
+    assert "back to normal" not in quiet

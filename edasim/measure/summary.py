@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from edasim.measure.consistency import convergence_s, staleness, t_visibility
+from edasim.measure.consistency import convergence_s, read_your_writes_violations, staleness, t_visibility
 from edasim.measure.operations import operations
 from edasim.measure.orders import Orders
 from edasim.measure.reading import NANO, Reading
@@ -15,6 +15,8 @@ from edasim.measure.steps import Floats, Steps
 from edasim.simulate import Run
 
 PERCENTILES = {"p50": 50.0, "p95": 95.0, "p99": 99.0}
+LOOKS_AFTER_S = 1.0
+"""How long after their answer customers look for their own order in the tables for people."""
 
 
 class Summary:
@@ -206,28 +208,59 @@ def as_text(run: Run) -> str:
         "orders      " + "  ".join(f"{name} {number}" for name, number in outcomes.items()),
         f"answer      p50 {_show(accept['p50'])}  p99 {_show(accept['p99'])}   (a yes means: {summary.answer})",
         f"completion  p50 {_show(completion['p50'])}  p99 {_show(completion['p99'])}",
-        f"half done   {summary.torn_peak} at most   orphan effects {summary.orphan_effects}",
+        f"half done   {summary.torn_peak} at most   effects of refused orders {summary.orphan_effects}",
+        f"not visible {LOOKS_AFTER_S:g} s after a yes: {_not_visible(summary)}",
     ]
+    if any(band.end_ns is not None for band in run.bands):
+        lines.append(f"back to normal after a fault: {_back_to_normal(summary)}")
     lines += _service_lines(summary.services)
     if run.not_applicable:
         lines.append("not applicable here: " + ", ".join(run.not_applicable))
     return "\n".join(lines)
 
 
+def _not_visible(summary: Summary) -> str:
+    """Read-your-writes: who looks a while after the yes and does not find the order, and t-visibility there."""
+    missed = {name: read_your_writes_violations(summary.orders, name, LOOKS_AFTER_S) for name in summary.services}
+    told = [
+        f"{name} {number} ({1 - summary.t_visibility(name, np.array([LOOKS_AFTER_S]))[0]:.1%})"
+        for name, number in missed.items() if number
+    ]
+    return ", ".join(told) or "none"
+
+
+def _back_to_normal(summary: Summary) -> str:
+    """How long until each service's view is as fresh as before, after the fault that took longest; none for at once."""
+    slowest = {name: max(summary.convergence_s(name)) for name in summary.services}
+    told = [f"{name} {_show(took_s if np.isfinite(took_s) else None)}" for name, took_s in slowest.items() if took_s]
+    return ", ".join(told) or "at once"
+
+
+_COLUMNS = (
+    "", "attempts", "handled", "failed", "retried", "dead", "twice", "per s", "at work", "wait", "backlog", "lag",
+    "oldest", "stale",
+)
+_COLUMNS_EXPLAINED = (
+    "(dead: dead letters; twice: effects made twice; per s: handled in each second; wait: the mean;",
+    " backlog: most messages waiting; lag: most not yet settled, and the oldest of them; stale: the most)",
+)
+
+
 def _service_lines(services: dict[str, ServiceNumbers]) -> list[str]:
-    rows = [("", "handled", "failed", "retried", "dead", "twice", "at work", "backlog", "stale")]
+    rows = [_COLUMNS]
     for name, numbers in services.items():
         rows.append((
-            name, str(numbers.handled), str(numbers.failed), str(numbers.retried), str(numbers.dead_lettered),
-            str(numbers.duplicated_effects), f"{numbers.utilisation:.0%}", f"{numbers.backlog_max:.0f}",
-            _show(numbers.staleness_max_s),
+            name, str(numbers.attempts), str(numbers.handled), str(numbers.failed), str(numbers.retried),
+            str(numbers.dead_lettered), str(numbers.duplicated_effects), f"{numbers.throughput_per_s:.1f}",
+            f"{numbers.utilisation:.0%}", _show(spread(numbers.wait_s)["mean"]), f"{numbers.backlog_max:.0f}",
+            f"{numbers.lag_max:.0f}", _show(numbers.lag_age_max_s), _show(numbers.staleness_max_s),
         ))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return [
         "  ".join(cell.ljust(width) if not column else cell.rjust(width)
                   for column, (cell, width) in enumerate(zip(row, widths, strict=True)))
         for row in rows
-    ] + ["(dead: dead letters; twice: effects made again; backlog and stale: the most)"]
+    ] + list(_COLUMNS_EXPLAINED)
 
 
 def _show(seconds: float | int | None) -> str:

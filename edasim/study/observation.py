@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edasim.core.quantity import SECOND_NS
+from edasim.measure.consistency import read_your_writes_violations
 from edasim.measure.orders import OUTCOMES
-from edasim.measure.summary import Summary, spread
+from edasim.measure.summary import LOOKS_AFTER_S, Summary, spread
 from edasim.scenario.value import Scenario
 from edasim.simulate import Run
 from edasim.study.focus import Focus, focus, span_s
@@ -102,6 +103,7 @@ def _curves(summary: Summary, step_s: float) -> dict[str, Floats]:
 
 def _further(summary: Summary, view: Focus) -> dict[str, Any]:
     services = summary.services
+    converged_s = {name: max(summary.convergence_s(name), default=0.0) for name in services}
     return {
         "waiting_s": spread(summary.waiting_s),
         "operations": dict(summary.parts),
@@ -112,7 +114,12 @@ def _further(summary: Summary, view: Focus) -> dict[str, Any]:
         "ordering_violations": sum(numbers.ordering_violations for numbers in services.values()),
         "backlog_max": max((numbers.backlog_max for numbers in services.values()), default=0.0),
         "staleness_max_s": max((numbers.staleness_max_s for numbers in services.values()), default=0.0),
-        "convergence_s": {name: max(summary.convergence_s(name), default=0.0) for name in services},
+        "attempts": sum(numbers.attempts for numbers in services.values()),
+        "lag_max": max((numbers.lag_max for numbers in services.values()), default=0.0),
+        "lag_age_max_s": max((numbers.lag_age_max_s for numbers in services.values()), default=0.0),
+        "not_visible": sum(read_your_writes_violations(summary.orders, name, LOOKS_AFTER_S) for name in services),
+        "convergence_s": converged_s,
+        "back_to_normal_s": max(converged_s.values(), default=0.0),
         "catch_up_s": _catch_up_s(summary, view),
         "focus": _focus_counts(summary, view),
     }

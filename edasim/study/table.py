@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from edasim.measure.summary import LOOKS_AFTER_S
 from edasim.study.description import notes
 from edasim.study.precision import Difference, Interval
 from edasim.study.words import count_text, display, seconds_text
@@ -68,9 +69,14 @@ _SECTIONS: tuple[tuple[Row, ...], ...] = (
         Row("effects of refused orders", "orphan_effects"),
         Row("effects made twice", "duplicated_effects"),
         Row("effects out of order per key", "ordering_violations"),
+        Row("attempts", "attempts"),
         Row("dead letters", "dead_lettered"),
-        Row("stale at most", "staleness_max_s", seconds_text),
         Row("backlog at most", "backlog_max"),
+        Row("lag at most", "lag_max"),
+        Row("lag at most, the oldest", "lag_age_max_s", seconds_text),
+        Row("stale at most", "staleness_max_s", seconds_text),
+        Row(f"not visible after {LOOKS_AFTER_S:g} s", "not_visible"),
+        Row("back to normal after", "back_to_normal_s", seconds_text, always=False),
         Row("parts to run", "operations.parts", paired=False),
     ),
 )

@@ -121,7 +121,7 @@ def simulate(scenario: Scenario, architecture: str, seed: int = 1) -> Run:
     shop.client.on_leaving = wired.customer_leaves
     faults = Faults(shop, wired)
     conservation = shop.world.conservation
-    faults.edges.append(conservation.check)
+    faults.edges.append(conservation.check_edge)
     wired.begin()
     faults.begin()
     run = Run(scenario, architecture, seed, shop.world.journal, shop.world.messages, [(0, wired.capacity())],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Generator
 from typing import Any
 
@@ -108,7 +109,7 @@ class Waits:
     """Things that wait until a deadline, and those whose deadline came: (item, time)."""
 
     def __init__(self) -> None:
-        self.clock, self.open, self.expired = Clock(), {}, []
+        self.clock, self.open, self.expired = Clock(), OrderedDict(), []
         self.deadlines = Deadlines(self.clock, self.open, self._expire)
 
     def add(self, item: str, due: int) -> None:

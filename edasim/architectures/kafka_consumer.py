@@ -37,6 +37,8 @@ class KafkaConsumer:
         self.member.on_record = self.consumer.take
         self.consumer.waiting = self.member.polled
         self.commit = kafka.options.commit
+        self._by_record = self.commit == "record"
+        self._to_broker = links[0]
         self.member.commit_before = self.commit == "before"
 
     # --- what the consumer does with a record -----------------------------------------------------------------
@@ -52,9 +54,10 @@ class KafkaConsumer:
 
     def handled(self, record: Record, messages: list[Message]) -> None:
         """Publish what follows from it; the record is passed."""
-        for message in messages:
-            self.kafka.send(self.consumer.service.name, message, self.kafka.topic(message.event))
-        if self.commit == "record" or self.member.to_broker.duplicates:
+        if messages:
+            for message in messages:
+                self.kafka.send(self.consumer.service.name, message, self.kafka.topic(message.event))
+        if self._by_record or self._to_broker.duplicates:
             self._passed(record)
 
     def _passed(self, record: Record) -> None:

@@ -142,4 +142,4 @@ class RabbitConsumer:
         self._close_when_settled()
 
     def _close(self) -> None:
-        self.subscription.to_broker.send(Call(lambda subscription: subscription.close(), self.subscription), CALL)
+        self.subscription.to_broker.send(Call(lambda subscription: subscription.end(), self.subscription), CALL)

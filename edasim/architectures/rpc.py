@@ -1,7 +1,7 @@
 """RPC: the same services behind synchronous calls, each with its own workers and its own FIFO."""
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterable
 
 from edasim.architectures.rpc_server import Call, OpenOrder, Server
@@ -36,7 +36,7 @@ class Rpc:
         self.open: dict[OpenOrder, None] = {}
         self.queue: deque[Request] = deque()
         self.servers = {name: Server(self, service) for name, service in shop.services.items()}
-        self._waits: dict[Call, int] = {}
+        self._waits: OrderedDict[Call, int] = OrderedDict()
         self._timeouts = Deadlines(self.clock, self._waits, self._call_timed_out)
         self._order_of: dict[Request, OpenOrder] = {}
         self._admitting = False

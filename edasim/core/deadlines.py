@@ -1,6 +1,7 @@
 """Deadlines: many waits that mostly end well before their time, watched by one timer."""
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -14,10 +15,11 @@ class Deadlines:
     """Calls `expire(item)` for each item of `waits` that is still there when its time comes.
 
     `waits` is the owner's own {item: due_ns}: it adds and removes, and calls `watch` after it has added.  So
-    a wait that ends in time costs no event and leaves nothing behind.
+    a wait that ends in time costs no event and leaves nothing behind.  It is an OrderedDict because its first item is
+    found at once, however many before it are gone.
     """
 
-    def __init__(self, clock: Clock, waits: dict[Any, int], expire: Callable[[Any], None]) -> None:
+    def __init__(self, clock: Clock, waits: OrderedDict[Any, int], expire: Callable[[Any], None]) -> None:
         self._clock = clock
         self._waits = waits
         self._expire = expire
@@ -48,12 +50,20 @@ class Deadlines:
             if item in self._waits:
                 self._expire(item)
         if self._waits:
-            ahead = self._waits.values()
-            self._arm(min(self._armed_for_ns, next(iter(ahead)) if self._in_order else min(ahead)))
+            self._sort()
+            self._arm(min(self._armed_for_ns, next(iter(self._waits.values()))))
+
+    def _sort(self) -> None:
+        """After a change to a shorter patience, put what waits into the order of its deadlines again."""
+        if self._in_order or not self._waits:
+            return
+        for item, _ in sorted(self._waits.items(), key=lambda wait: wait[1]):
+            self._waits.move_to_end(item)
+        self._in_order = True
+        self._last_due_ns = next(reversed(self._waits.values()))
 
     def _expired(self, now_ns: int) -> list[Any]:
-        if not self._in_order:
-            return sorted((item for item, due in self._waits.items() if due <= now_ns), key=self._waits.__getitem__)
+        self._sort()
         expired = []
         for item, due_ns in self._waits.items():
             if due_ns > now_ns:

@@ -1,6 +1,7 @@
 """The customers' side of an order: placed, answered, given up or tried again."""
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
 from edasim.core.conservation import Counts
@@ -37,7 +38,7 @@ class Client:
         self.spec = spec
         self.submit: Callable[[Request], None]
         self.on_leaving: Callable[[Request], None] = lambda request: None
-        self.open: dict[Request, int] = {}
+        self.open: OrderedDict[Request, int] = OrderedDict()
         self.retrying: dict[Request, None] = {}
         self._deadlines = Deadlines(world.clock, self.open, self._leaves)
         self.placed = world.writer(Verb.placed, Place("client", "customers"))

@@ -6,6 +6,7 @@ its backoff stands still, so that nothing overtakes it.  Source: RecordAccumulat
 """
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 from edasim.brokers.kafka.log import Partition, Retrying
@@ -36,96 +37,102 @@ class Batch:
 
 
 class Accumulator:
-    """The batches that wait.  `batch_bytes` is batch.size, `linger_ns` linger.ms, `delivery_timeout_ns` the rest."""
+    """The batches that wait, by node and partition.
+
+    `batch_bytes` is batch.size, `linger_ns` linger.ms, `delivery_timeout_ns` the rest of a batch's life.
+    """
 
     def __init__(self, nodes: int, batch_bytes: int, linger_ns: int, delivery_timeout_ns: int) -> None:
         self.batch_bytes = batch_bytes
         self.linger_ns = linger_ns
         self.delivery_timeout_ns = delivery_timeout_ns
-        # By node; batches that are sent again stand in front.
-        self.lines: list[list[Batch]] = [[] for _ in range(nodes)]
-        self._open: dict[Partition, Batch] = {}
+        # By node, for each partition the batches in their order; those that are sent again stand in front.
+        self.lines: list[dict[Partition, deque[Batch]]] = [{} for _ in range(nodes)]
 
     def __bool__(self) -> bool:
         return any(self.lines)
 
     def batches(self) -> list[Batch]:
         """All that wait."""
-        return [batch for line in self.lines for batch in line]
+        return [batch for line in self.lines for batches in line.values() for batch in batches]
+
+    def of(self, partition: Partition) -> deque[Batch] | tuple[Batch, ...]:
+        """Those of one partition."""
+        return self.lines[partition.node].get(partition, ())
 
     def clear(self) -> None:
         """Throw everything away."""
-        self._open.clear()
         for line in self.lines:
             line.clear()
 
     def add(self, partition: Partition, record: tuple[Message, Retrying], tell: tuple[Any, Any], now_ns: int) -> int:
-        """Put a record into the open batch of its partition, or a new one; returns when the partition is ready."""
+        """Put a record into the last batch of its partition, or a new one; returns when the partition is ready."""
         size = record[0].size
-        batch = self._open.get(partition)
-        closed = batch is not None and batch.bytes + size > self.batch_bytes
-        if batch is None or closed:
+        line = self.lines[partition.node]
+        batches = line.get(partition)
+        batch = batches[-1] if batches and not batches[-1].tries else None
+        if batches is None:
+            batches = line[partition] = deque()
+        if batch is None or batch.bytes + size > self.batch_bytes:
             if batch is not None:
                 batch.ready_ns = now_ns
-            batch = self._open[partition] = Batch(partition, now_ns + self.linger_ns, now_ns + self.delivery_timeout_ns)
-            self.lines[partition.node].append(batch)
+            batch = Batch(partition, now_ns + self.linger_ns, now_ns + self.delivery_timeout_ns)
+            batches.append(batch)
         batch.messages.append(record)
         batch.answers.append(tell)
         batch.bytes += size
         if batch.bytes >= self.batch_bytes:
             batch.ready_ns = now_ns
-        return now_ns if closed else batch.ready_ns
+        return batches[0].ready_ns
 
     def put_back(self, batches: list[Batch]) -> None:
         """Batches that are to be sent again stand before what was never sent, in the order of their sequences."""
         for batch in batches:
-            line = self.lines[batch.partition.node]
-            sent = [other for other in line if other.tries] + [batch]
-            sent.sort(key=lambda other: (other.epoch, other.sequence))
-            line[:] = sent + [other for other in line if not other.tries]
+            line = self.lines[batch.partition.node].setdefault(batch.partition, deque())
+            ahead = []
+            while line and line[0].tries and (line[0].epoch, line[0].sequence) < (batch.epoch, batch.sequence):
+                ahead.append(line.popleft())
+            line.appendleft(batch)
+            line.extendleft(reversed(ahead))
 
     def take(self, node: int, now_ns: int) -> list[Batch]:
         """The batches that leave now in one request; none when the node is not ready."""
         line = self.lines[node]
         if len(line) == 1:
-            batch = line[0]
-            if batch.ready_ns > now_ns:
+            (batches,) = line.values()
+            if batches[0].ready_ns > now_ns:
                 return []
-            self.lines[node] = []
-            if self._open.get(batch.partition) is batch:
-                del self._open[batch.partition]
-            return line
-        firsts = self._firsts(line)
-        if not any(batch.ready_ns <= now_ns for batch in firsts):
+            if len(batches) == 1:
+                line.clear()
+                return list(batches)
+        elif not any(batches[0].ready_ns <= now_ns for batches in line.values()):
             return []
-        taken = [batch for batch in firsts if not batch.tries or batch.ready_ns <= now_ns]
-        self.lines[node] = [batch for batch in line if batch not in taken]
-        for batch in taken:
-            if self._open.get(batch.partition) is batch:
-                del self._open[batch.partition]
+        taken = []
+        for partition in list(line):
+            batches = line[partition]
+            # A partition whose first batch is in its backoff stands still.
+            if not batches[0].tries or batches[0].ready_ns <= now_ns:
+                taken.append(batches.popleft())
+                if not batches:
+                    del line[partition]
         return taken
-
-    def _firsts(self, line: list[Batch]) -> list[Batch]:
-        firsts: dict[Partition, Batch] = {}
-        for batch in line:
-            firsts.setdefault(batch.partition, batch)
-        return list(firsts.values())
 
     def next_ready_ns(self, node: int) -> int:
         """When a node for which something waits is ready next, if nothing comes in between."""
-        line = self.lines[node]
-        return line[0].ready_ns if len(line) == 1 else min(batch.ready_ns for batch in self._firsts(line))
+        return min(batches[0].ready_ns for batches in self.lines[node].values())
 
     def expired(self, node: int, now_ns: int) -> list[Batch]:
         """Take out what waited past delivery.timeout.ms."""
-        line = self.lines[node]
-        # The first in line is the oldest.
-        if not line or line[0].deadline_ns > now_ns:
+        for batches in self.lines[node].values():
+            if batches[0].deadline_ns <= now_ns:
+                break
+        else:
             return []
-        over = [batch for batch in line if batch.deadline_ns <= now_ns]
-        if over:
-            self.lines[node] = [batch for batch in line if batch not in over]
-            for batch in over:
-                if self._open.get(batch.partition) is batch:
-                    del self._open[batch.partition]
+        over = []
+        for partition, batches in list(self.lines[node].items()):
+            # The first in line is the oldest.
+            while batches and batches[0].deadline_ns <= now_ns:
+                over.append(batches.popleft())
+            if not batches:
+                del self.lines[node][partition]
         return over

@@ -55,6 +55,7 @@ class Group:
         self.max_poll_ns: int = options["max.poll.interval.ms"] * 1_000_000
         self.committed: dict[Partition, int] = {}
         self.start: dict[Partition, int] = {}
+        self._behind: Partition | None = None
         self._committed_facts: dict[Partition, Writer] = {}
         self._rewound_facts: dict[Partition, Writer] = {}
         self.deliveries: dict[Partition, Deliveries] = {}
@@ -92,7 +93,11 @@ class Group:
 
     def owes(self) -> bool:
         """Whether a record at or above a committed offset is still to be read by this group."""
-        return any(offset < partition.end for partition, offset in self.committed.items())
+        behind = self._behind
+        if behind is not None and self.committed[behind] < behind.end:
+            return True
+        self._behind = next((partition for partition, offset in self.committed.items() if offset < partition.end), None)
+        return self._behind is not None
 
     def owed(self) -> Iterator[Message]:
         """What stands at or above the group's committed offsets."""

@@ -33,6 +33,7 @@ class Member:
         self.world = world
         self.clock = world.clock
         self.group = group
+        self._deliveries = group.deliveries
         self.name = name
         self.to_broker, self.to_client = links
         self.max_poll_records: int = options["max.poll.records"]
@@ -167,7 +168,7 @@ class Member:
 
     def poll(self) -> None:
         """Ask for records; `on_record` gets the first of them, which may be at once."""
-        if self.auto_commit and self.clock.now_ns >= self._next_auto_commit_ns:
+        if self.auto_commit and self.clock._now >= self._next_auto_commit_ns:
             self.commit()
         self.polling = True
         if self._assignment is not None:
@@ -207,7 +208,7 @@ class Member:
         """What the broker knew of a record's handling is lost: the application gets it once more."""
         if not self.alive or record.partition not in self.positions:
             return
-        self.group.deliveries[record.partition].redelivered(record.message.id)
+        self._deliveries[record.partition].redelivered(record.message.id)
         self.polled.appendleft(record)
         if self.polling and not self.rejoin_pending:
             self._return_from_poll()
@@ -217,7 +218,7 @@ class Member:
         offset = record.offset + 1
         self.polled.append(record)
         self.consumed[partition] = offset
-        deliveries = self.group.deliveries[partition]
+        deliveries = self._deliveries[partition]
         if offset > deliveries.upto:
             deliveries.upto = offset
             deliveries.delivered(record.message.id)

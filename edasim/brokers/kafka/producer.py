@@ -1,6 +1,7 @@
 """The Kafka producer: what leaves its buffer when, requests in flight, retries and idempotence."""
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -75,7 +76,7 @@ class Producer:
         self._in_flight = [0] * cluster.nodes
         self._sequences: dict[Partition, int] = {}
         self._epochs: dict[Partition, int] = {}
-        self._unanswered: dict[Request, int] = {}
+        self._unanswered: OrderedDict[Request, int] = OrderedDict()
         self._on_the_wire: dict[Request, None] = {}
         self._ready: Stage = (self._timer_due,)
         self._arrives: Stage = (self._on_arrival if self.acks == "0" else cluster.receive,)
@@ -251,7 +252,7 @@ class Producer:
         partition = batch.partition
         self._epochs[partition] = self._epochs.get(partition, 0) + 1
         self._sequences[partition] = -1
-        waiting = [other for other in self.buffer.batches() if other.partition is partition and other.sequence >= 0]
+        waiting = [other for other in self.buffer.of(partition) if other.sequence >= 0]
         for other in sorted(waiting, key=lambda other: (other.epoch, other.sequence)):
             other.sequence = -1
             self._number([other])

@@ -164,6 +164,12 @@ class Subscription:
 
     # --- leaving ----------------------------------------------------------------------------------------------
 
+    def end(self) -> None:
+        """The client is gone for good."""
+        self.close()
+        if self in self.queue.subscriptions:
+            self.queue.subscriptions.remove(self)
+
     def close(self) -> None:
         """The channel is gone: all its unacknowledged entries return to their places."""
         self._stop_receiving()

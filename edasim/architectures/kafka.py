@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from edasim.architectures.brokered import Brokered
 from edasim.architectures.kafka_consumer import KafkaConsumer
 from edasim.brokers.kafka.cluster import Cluster, ClusterTimes, Topic
 from edasim.brokers.kafka.group import Group
@@ -15,22 +16,17 @@ from edasim.scenario.architecture_options import KafkaOptions
 from edasim.scenario.broker_options import resolve
 from edasim.scenario.value import Scenario
 from edasim.services.client import Request
-from edasim.services.faults import Mend
-from edasim.services.network import BROKER, BROKER_CUT, Impairment
 from edasim.services.shop import Shop
-from edasim.services.worker import Worker
 
 
-class Kafka:
+class Kafka(Brokered[KafkaConsumer]):
     """The wiring: a topic for each event type, a group for each service, retry and dead-letter topics of its own."""
 
     name = "kafka"
-    parts = frozenset({"broker"})
 
     def __init__(self, shop: Shop, options: KafkaOptions) -> None:
-        self.shop = shop
+        super().__init__(shop)
         self.options = options
-        self.clock = shop.world.clock
         version = options.version
         self.topic_options: dict[str, Any] = resolve("kafka topic", version, options.topic)
         self.producer_options: dict[str, Any] = resolve("kafka producer", version, options.producer)
@@ -40,15 +36,17 @@ class Kafka:
         # As many brokers as replicas, the smallest cluster that can hold the topics.
         self.cluster = Cluster(shop.world, self._times(), int(self.topic_options["replication.factor"]))
         self.producers: dict[str, Producer] = {}
+        self.senders = self.producers
+        self.refusing = self.cluster.refusing
         self._answer = self._answer_customer
         self.groups: dict[str, Group] = {}
-        self.consumers: dict[str, list[KafkaConsumer]] = {name: [] for name in shop.services}
-        self._made: dict[str, int] = dict.fromkeys(shop.services, 0)
-        self._away: dict[str, int] = dict.fromkeys(shop.services, 0)
 
     def _times(self) -> ClusterTimes:
         wire = self.shop.scenario.wire
         return ClusterTimes(*(wire.latency(step).quantile_ns for step in ("broker-to-broker", "append")))
+
+    def _joined(self, service: str) -> bool:
+        return service in self.groups
 
     # --- wiring -----------------------------------------------------------------------------------------------
 
@@ -101,8 +99,7 @@ class Kafka:
         return group
 
     def _new_consumer(self, name: str) -> KafkaConsumer:
-        self._made[name] += 1
-        worker = Worker(self.clock, f"{name}-{self._made[name]}")
+        worker = self._next_worker(name)
         consumer = KafkaConsumer(self, self.shop.services[name], self.groups[name], worker)
         self.consumers[name].append(consumer)
         self.shop.world.add_part(consumer.consumer)
@@ -157,92 +154,13 @@ class Kafka:
         """A service without dead letters gave a message up."""
         self.shop.world.journal.record(Verb.dropped, message.id, Place("service", service, service))
 
-    def customer_leaves(self, request: Request) -> None:
-        """What was handed to the broker cannot be called back."""
-
     # --- faults and changes -----------------------------------------------------------------------------------
-
-    def _dismiss(self, service: str, count: int | None) -> list[KafkaConsumer]:
-        gone = self.consumers[service][:count]
-        del self.consumers[service][: len(gone)]
-        return gone
-
-    def crash(self, service: str, count: int | None) -> list[Worker]:
-        """Members die; their partitions wait for session.timeout.ms."""
-        gone = self._dismiss(service, count)
-        for consumer in gone:
-            consumer.die()
-        if gone and not self.consumers[service] and service in self.producers:
-            self.producers[service].forget()
-        self._away[service] += len(gone)
-        return [consumer.worker for consumer in gone]
-
-    def stop(self, service: str, count: int | None) -> list[Worker]:
-        """Members finish their record, commit and leave."""
-        gone = self._dismiss(service, count)
-        for consumer in gone:
-            consumer.leave()
-        self._away[service] += len(gone)
-        return [consumer.worker for consumer in gone]
-
-    def instances(self, service: str) -> int:
-        """Its members."""
-        return self.shop.scenario.services[service].workers
-
-    def restart(self, service: str, workers: list[Worker]) -> None:
-        """As many new members."""
-        self._away[service] -= len(workers)
-        self._fill(service)
-
-    def refuse(self, part: str, share: float) -> None:
-        """The cluster answers produce requests with an error."""
-        if share >= 0:
-            self.cluster.refusing.append(share)
-        else:
-            self.cluster.refusing.remove(-share)
-
-    def connects(self, one: str, other: str) -> bool:
-        """The broker is connected with every service and producer."""
-        others = {one, other} - {"broker"}
-        return "broker" in (one, other) and one != other and others <= {*self.shop.services, *self.shop.sources}
-
-    def hold(self, part: str) -> None:
-        """The broker cannot be reached: what is sent to it and by it waits."""
-        self.shop.network.impair(BROKER_CUT)
-
-    def release(self, part: str) -> None:
-        """The broker is back."""
-        self.shop.network.repair(BROKER_CUT)
 
     def crash_part(self, part: str) -> None:
         """The records are on disk and on other nodes; clients keep asking until the cluster is back."""
-
-    def slow_part(self, part: str, factor: float) -> Mend:
-        """Everything to and from the broker takes longer."""
-        impairment = Impairment(BROKER, slowness=factor)
-        self.shop.network.impair(impairment)
-        return lambda: self.shop.network.repair(impairment)
-
-    def lose_producer(self, name: str) -> None:
-        """What a producer had not handed over yet is gone with it."""
-        if name in self.producers:
-            self.producers[name].forget()
 
     def configure(self, scenario: Scenario) -> None:
         """More or fewer members, other latencies."""
         self.cluster.use(self._times())
         for name in self.groups:
             self._fill(name)
-
-    def _fill(self, name: str) -> None:
-        """As many members as there are to be, less those that a fault took away."""
-        if name not in self.groups:
-            return  # it has not joined yet
-        surplus = len(self.consumers[name]) + self._away[name] - self.shop.scenario.services[name].workers
-        for consumer in self._dismiss(name, surplus) if surplus > 0 else []:
-            consumer.leave()
-        self._hire(name, -surplus)
-
-    def capacity(self) -> dict[str, int]:
-        """The members of each service's group."""
-        return {name: spec.workers for name, spec in self.shop.scenario.services.items()}

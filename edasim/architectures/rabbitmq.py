@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from edasim.architectures.brokered import Brokered
 from edasim.architectures.rabbitmq_consumer import RabbitConsumer
 from edasim.brokers.rabbitmq.broker import Broker
 from edasim.brokers.rabbitmq.channel import RECONNECT_NS, Publisher
@@ -15,10 +16,7 @@ from edasim.scenario.architecture_options import RabbitOptions
 from edasim.scenario.broker_options import resolve
 from edasim.scenario.value import Scenario
 from edasim.services.client import Request
-from edasim.services.faults import Mend
-from edasim.services.network import BROKER, BROKER_CUT, Impairment
 from edasim.services.shop import Shop
-from edasim.services.worker import Worker
 
 Address = tuple[str, str, Properties]
 """Exchange, routing key and properties of an event type."""
@@ -26,22 +24,19 @@ PUBLISH_AGAIN_NS = 100_000_000
 """How long a service waits before it publishes again what the broker refused."""
 
 
-class RabbitMq:
+class RabbitMq(Brokered[RabbitConsumer]):
     """The wiring: an exchange for events, a queue for each service with its dead-letter queue, a consumer a worker."""
 
     name = "rabbitmq"
-    parts = frozenset({"broker"})
 
     def __init__(self, shop: Shop, options: RabbitOptions) -> None:
-        self.shop = shop
+        super().__init__(shop)
         self.options = options
-        self.clock = shop.world.clock
         self.broker = Broker(shop.world, self._times(), options.persistent)
         self.publishers: dict[str, Publisher] = {}
-        self.consumers: dict[str, list[RabbitConsumer]] = {name: [] for name in shop.services}
+        self.senders = self.publishers
+        self.refusing = self.broker.refusing
         self.queues: dict[str, Queue] = {}
-        self._made: dict[str, int] = dict.fromkeys(shop.services, 0)
-        self._away: dict[str, int] = dict.fromkeys(shop.services, 0)
         self._retry_queues: dict[str, Queue] = {}
         self._addresses: dict[str, Address] = {}
         self._answer = self._answer_customer
@@ -49,6 +44,9 @@ class RabbitMq:
     def _times(self) -> BrokerTimes:
         wire = self.shop.scenario.wire
         return BrokerTimes(*(wire.latency(step).quantile_ns for step in ("broker-to-broker", "flush")))
+
+    def _joined(self, service: str) -> bool:
+        return service in self.queues
 
     # --- wiring -----------------------------------------------------------------------------------------------
 
@@ -119,8 +117,7 @@ class RabbitMq:
 
     def _hire(self, name: str, number: int) -> None:
         for _ in range(number):
-            self._made[name] += 1
-            worker = Worker(self.clock, f"{name}-{self._made[name]}")
+            worker = self._next_worker(name)
             consumer = RabbitConsumer(self, self.shop.services[name], self.queues[name], worker)
             self.consumers[name].append(consumer)
             self.shop.world.add_part(consumer.consumer)
@@ -165,62 +162,7 @@ class RabbitMq:
 
         self._publisher(service).publish(message, *address, answered, properties)
 
-    def customer_leaves(self, request: Request) -> None:
-        """What was handed to the broker cannot be called back."""
-
     # --- faults and changes -----------------------------------------------------------------------------------
-
-    def _dismiss(self, service: str, count: int | None) -> list[RabbitConsumer]:
-        gone = self.consumers[service][:count]
-        del self.consumers[service][: len(gone)]
-        return gone
-
-    def crash(self, service: str, count: int | None) -> list[Worker]:
-        """Workers die; their unacknowledged deliveries return when the connections close."""
-        gone = self._dismiss(service, count)
-        for consumer in gone:
-            consumer.die()
-        if gone and not self.consumers[service] and service in self.publishers:
-            self.publishers[service].forget()
-        self._away[service] += len(gone)
-        return [consumer.worker for consumer in gone]
-
-    def stop(self, service: str, count: int | None) -> list[Worker]:
-        """Workers finish what they hold and close."""
-        gone = self._dismiss(service, count)
-        for consumer in gone:
-            consumer.leave()
-        self._away[service] += len(gone)
-        return [consumer.worker for consumer in gone]
-
-    def instances(self, service: str) -> int:
-        """Its consumers."""
-        return self.shop.scenario.services[service].workers
-
-    def restart(self, service: str, workers: list[Worker]) -> None:
-        """As many new ones."""
-        self._away[service] -= len(workers)
-        self._fill(service)
-
-    def refuse(self, part: str, share: float) -> None:
-        """The broker nacks what arrives."""
-        if share >= 0:
-            self.broker.refusing.append(share)
-        else:
-            self.broker.refusing.remove(-share)
-
-    def connects(self, one: str, other: str) -> bool:
-        """The broker is connected with every service and producer."""
-        others = {one, other} - {"broker"}
-        return "broker" in (one, other) and one != other and others <= {*self.shop.services, *self.shop.sources}
-
-    def hold(self, part: str) -> None:
-        """The broker cannot be reached: what is sent to it and by it waits."""
-        self.shop.network.impair(BROKER_CUT)
-
-    def release(self, part: str) -> None:
-        """The broker is back."""
-        self.shop.network.repair(BROKER_CUT)
 
     def crash_part(self, part: str) -> None:
         """Messages that are not persistent are gone; deliveries return to their queues as connections close."""
@@ -228,17 +170,6 @@ class RabbitMq:
         for consumers in self.consumers.values():
             for consumer in consumers:
                 consumer.lose_connection()
-
-    def slow_part(self, part: str, factor: float) -> Mend:
-        """Everything to and from the broker takes longer."""
-        impairment = Impairment(BROKER, slowness=factor)
-        self.shop.network.impair(impairment)
-        return lambda: self.shop.network.repair(impairment)
-
-    def lose_producer(self, name: str) -> None:
-        """What a producer had not handed over yet is gone with it."""
-        if name in self.publishers:
-            self.publishers[name].forget()
 
     def configure(self, scenario: Scenario) -> None:
         """Another prefetch, more or fewer workers."""
@@ -249,16 +180,3 @@ class RabbitMq:
             self._fill(name)
             for consumer in self.consumers[name]:
                 consumer.subscription.set_prefetch(self.options.prefetch)
-
-    def _fill(self, name: str) -> None:
-        """As many consumers as there are to be, less those that a fault took away."""
-        if name not in self.queues:
-            return  # it has not joined yet
-        surplus = len(self.consumers[name]) + self._away[name] - self.shop.scenario.services[name].workers
-        for consumer in self._dismiss(name, surplus) if surplus > 0 else []:
-            consumer.leave()
-        self._hire(name, -surplus)
-
-    def capacity(self) -> dict[str, int]:
-        """The consumers of each service."""
-        return {name: spec.workers for name, spec in self.shop.scenario.services.items()}

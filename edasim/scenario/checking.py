@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Final
 
-from edasim.core.quantity import show_duration, shown
+from edasim.core.quantity import SECOND_NS, show_duration, shown
 from edasim.scenario.broker_checking import check_brokers
 from edasim.scenario.errors import Finding
 from edasim.scenario.estimating import MOST_BYTES, MOST_EVENTS, estimate
 from edasim.scenario.fault_checking import check_faults
 from edasim.scenario.fields import suggestion
 from edasim.scenario.flow import Flow
+from edasim.scenario.sizing import check_size
 from edasim.scenario.value import Scenario
 from edasim.scenario.whatif_checking import check_changes, check_knobs
 
@@ -80,6 +81,9 @@ def check_ends(scenario: Scenario) -> Iterator[Finding]:
     rates = [producer.arrivals.mean_rate for producer in scenario.producers.values()]
     if scenario.orders is not None and rates and not any(rates):
         yield ("orders",), f"{scenario.orders} orders are never placed: all arrivals have a rate of 0/s"
+    elif scenario.orders is not None and rates and scenario.warm_up * sum(rates) >= scenario.orders * SECOND_NS:
+        found = f"all {scenario.orders} orders are placed in the warm-up {show_duration(scenario.warm_up)}"
+        yield ("orders",), f"{found}: nothing is left to measure, so write more orders or a shorter warm-up"
 
 
 def check_parts(scenario: Scenario) -> Iterator[Finding]:
@@ -125,7 +129,7 @@ def check_flow(scenario: Scenario) -> Iterator[Finding]:
         yield ("services", publisher, "publishes"), sentence
 
 
-_CHEAP: Final = (check_ends, check_parts, check_faults)
+_CHEAP: Final = (check_ends, check_parts, check_faults, check_size)
 
 
 def _cost(scenario: Scenario) -> Iterator[Finding]:

@@ -1,7 +1,9 @@
 """Charts: named faults, error bars, the same colours everywhere, and no text that runs out of the picture."""
 
 import ast
+import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -15,7 +17,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from edasim.charts.marks import spread
+from edasim.charts.latency import waits
+from edasim.charts.marks import spread, wrapped
 from edasim.charts.outcomes import _columns
 from edasim.charts.saving import CHARTS, save_figure
 from edasim.charts.slide import slide
@@ -24,7 +27,7 @@ from edasim.charts.timeline import backlog, completed, staleness
 from edasim.simulate import simulate
 from edasim.study.compare import compare
 from edasim.study.comparison import Comparison
-from tests.study_worlds import small_comparison, small_shop
+from tests.study_worlds import made_up, observed, small_comparison, small_shop
 
 PACKAGE = Path(__file__).resolve().parent.parent / "edasim"
 OKABE_ITO = {"#000000", "#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7"}
@@ -204,6 +207,54 @@ def test_all_dots_fit_into_their_box() -> None:
             assert rows <= columns / ratio
             least = max(1, int((number * ratio) ** 0.5))
             assert all(-(-number // fewer) > fewer / ratio for fewer in range(least, columns))
+
+
+def test_a_number_stays_with_its_error_bar_and_its_unit() -> None:
+    text = "RPC turned 711 ± 41 away; done within 222 ms with RPC, 1.74 ± 0.01 ms with RabbitMQ and 15 s with Kafka"
+    for columns in range(20, 60):
+        lines = wrapped(text, columns)
+        assert " ".join(lines) == text
+        assert not any(line.startswith(("±", "ms ", "s ", "41", "0.01")) or line.endswith("±") for line in lines), lines
+
+
+@pytest.mark.parametrize("name", ["backlog", "staleness", "half-done-orders"])
+def test_the_number_at_a_curve_is_that_of_its_highest_point(name: str) -> None:
+    ax = drawn(CHARTS[name])
+    for text in ax.texts:
+        if text.get_fontweight() == "bold" and text.get_text().startswith(("Kafka\n", "RabbitMQ\n")):
+            number, unit = re.fullmatch(r"\S+\n([\d.,]+)(?: ± [\d.,]+)?( m?s)?", text.get_text()).groups()  # type: ignore[union-attr]
+            assert float(number) * (1e-3 if unit == " ms" else 1) == pytest.approx(text.xy[1], rel=0.06)  # type: ignore[attr-defined]
+    told = re.search(r"([\d.]+)(?: ± [\d.]+)? (?:s old|messages|orders)", " ".join(ax.get_title(loc="left").split()))
+    assert told
+    assert float(told[1]) < ax.get_ylim()[1]
+
+
+def test_what_the_customer_waits_touches_no_axis_and_no_name() -> None:
+    spreads = [(0.0017, 5.0), (0.0017, 0.0034), (0.002, 100.0), (0.08, 0.2)]
+    for p50, p99 in spreads:
+        found = [observed("rabbitmq", waiting_s__p50=p50 * step, waiting_s__p99=p99) for step in (0.99, 1.0, 1.01)]
+        figure = picture(12.8, 7.2)
+        figure.set_layout_engine("none")
+        with styled():
+            ax = waits(made_up({"rabbitmq": found}), figure.add_axes((0.66, 0.35, 0.32, 0.15)))
+            FigureCanvasAgg(figure).draw()
+        assert all(box_of(text).x0 > ax.bbox.x0 + 3 for text in ax.texts)
+
+
+def test_a_catch_up_is_shown_only_where_a_backlog_grew() -> None:
+    still = {"completed": np.arange(12.0), "backlog inventory": np.zeros(12), "backlog payment": np.ones(12)}
+    grown = {**still, "backlog payment": np.array([0, 1, 1, 1, 40, 80, 40, 0, 0, 0, 0, 0.0])}
+    one = observed("kafka", catch_up_s=2.0)
+    for curves, shown in ((still, False), (grown, True)):
+        text = shown_in(drawn(completed, made_up({"kafka": [replace(one, curves=curves)] * 3})))
+        assert ("Kafka catches up in" in text) == shown
+
+
+def test_done_orders_are_told_of_everybody_who_is_behind() -> None:
+    words = " ".join(drawn(completed).get_title(loc="left").split())
+    assert "more orders done than" in words
+    assert "the monolith" in words
+    assert "RPC" in words
 
 
 def test_labels_are_moved_apart_around_their_middle() -> None:

@@ -14,6 +14,7 @@ import typer
 
 import edasim.cli
 from edasim import jobs
+from edasim.charts.saving import CHARTS
 from edasim.cli import app, main
 from edasim.commands.failing import explained
 from edasim.commands.options import split_setting
@@ -249,13 +250,25 @@ def test_ctrl_c_saves_what_is_finished_and_marks_it(
 def test_ctrl_c_while_drawing_ends_with_130_too(
     shop: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def stop(*_: object) -> None:
+    def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("edasim.charts.saving.save_charts", stop)
-    assert main(["compare", shop, "--arch", "kafka", "--replications", "1", "--out", str(tmp_path)]) == 130
-    assert capsys.readouterr().err.endswith("Stopped.\n")
+    words = ["compare", shop, "--arch", "kafka", "--replications", "1", "--out", str(tmp_path)]
+    with monkeypatch.context() as patched:
+        patched.setattr("edasim.charts.saving.save_charts", stop)
+        assert main(words) == 130
+    said = f"Stopped while drawing. Saved in {tmp_path}: all numbers and the verdict"
+    assert capsys.readouterr().err.endswith(f"{said}, but no chart\n")
     assert (tmp_path / "comparison.json").exists()
+    with monkeypatch.context() as patched:
+        patched.setitem(CHARTS, "accept-latency", stop)
+        assert main(words) == 130
+    assert capsys.readouterr().err.endswith(f"{said}; charts, 2 of 8: slide.png, outcomes.png\n")
+    assert (tmp_path / "outcomes.svg").exists()
+    with monkeypatch.context() as patched:
+        patched.setattr("edasim.study.comparison.Comparison.differences", stop)
+        assert main([*words, "--json"]) == 130
+    assert capsys.readouterr().err == f"Stopped before the numbers were saved in {tmp_path}.\n"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are sent in another way there")

@@ -148,6 +148,19 @@ def test_the_headline_has_the_number_with_its_interval_and_the_price() -> None:
     )
 
 
+def test_where_all_orders_are_done_the_headline_says_what_differs() -> None:
+    twice = made_up({"rpc": three("rpc", duplicated_effects=9), "kafka": three("kafka", 1.0, duplicated_effects=20)})
+    assert headline(twice) == (
+        "Payment down for 2 s: nobody of 80 customers turned away; effects made twice: 9 with RPC and 20 ± 2 with Kafka"
+    )
+    order = made_up({"rpc": three("rpc", ordering_violations=7), "kafka": three("kafka", ordering_violations=0)})
+    assert headline(order).endswith("effects out of order per key: 7 with RPC and 0 with Kafka")
+    chance = made_up({"rpc": three("rpc", 9.0, duplicated_effects=9), "kafka": three("kafka", duplicated_effects=8)})
+    assert headline(chance).endswith("(p99)")
+    parked = made_up({"rpc": three("rpc", duplicated_effects=9), "kafka": three("kafka", focus__parked=2)})
+    assert headline(parked).endswith("(p99)")
+
+
 def test_a_price_that_only_one_broker_pays_is_put_to_its_name() -> None:
     text = made_up(
         {"kafka": three("kafka", 1.0, torn_peak=80), "rabbitmq": three("rabbitmq", 1.0, torn_peak=40)}

@@ -18,6 +18,7 @@ from edasim.study.words import display, seconds_short, seconds_text
 
 PERCENTILES = {"p50": "o", "p95": "D", "p99": "s"}
 _HALF_LETTER = 0.0062
+_LEFT = 0.31
 _WORDS = {"p50": "half of them", "p95": "95 of 100", "p99": "99 of 100"}
 
 
@@ -71,7 +72,8 @@ def percentiles(comparison: Comparison, path: str, ax: Axes, answers: bool = Tru
 def waits(comparison: Comparison, ax: Axes) -> Axes:
     """What customers wait until any answer, p50 and p99, in little room: the numbers stand beside their markers."""
     with styled():
-        frame(ax, comparison, "waiting_s", ("p50", "p99"), (0.025, 16.0))
+        frame(ax, comparison, "waiting_s", ("p50", "p99"), (1.0, 16.0))
+        _make_room_left(ax)
         labels = [f"{display(name)}: answer = {comparison.first(name).answer}" for name in comparison.architectures]
         architecture_ticks(ax, comparison, labels)
         for row, name in enumerate(comparison.architectures):
@@ -109,6 +111,12 @@ def frame(ax: Axes, comparison: Comparison, path: str, which: tuple[str, ...], m
         for one in which
     ]
     ax.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(handles), fontsize="small")
+
+
+def _make_room_left(ax: Axes) -> None:
+    """The axis begins so far left of what it was to hold that a number with its error bar has room there."""
+    low, high = ax.get_xlim()
+    ax.set_xlim(low * (low / high) ** (_LEFT / (1 - _LEFT)), high)
 
 
 def _row(ax: Axes, row: int, colour: str, found: dict[str, Interval]) -> list[float]:

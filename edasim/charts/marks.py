@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from edasim.study.words import capitalised, summed_up
 
 _HALF_LETTER = 0.0065
 _POINTS_PER_INCH = 72
+_UNBROKEN = "\N{NO-BREAK SPACE}"
+_INSIDE_NUMBER = re.compile(r"(?<=\d) (?=±|(?:µs|ms|s|min|h)\b)|(?<=±) (?=\d)")
 
 
 @dataclass(frozen=True)
@@ -157,7 +160,13 @@ def _top(crowd: list[float], gap: float) -> float:
 def title(ax: Axes, text: str, pad: float | None = None) -> None:
     """A title that says what is seen, broken into lines that the figure has room for."""
     columns = max(20, int(7.9 * inches(ax)[0]))
-    ax.set_title("\n".join(textwrap.wrap(capitalised(text), columns)), pad=pad, x=0.0)
+    ax.set_title("\n".join(wrapped(capitalised(text), columns)), pad=pad, x=0.0)
+
+
+def wrapped(text: str, columns: int) -> list[str]:
+    """The lines of a text; a number stays with its error bar and its unit."""
+    kept = _INSIDE_NUMBER.sub(_UNBROKEN, text)
+    return [line.replace(_UNBROKEN, " ") for line in textwrap.wrap(kept, columns)]
 
 
 def architecture_ticks(ax: Axes, comparison: Comparison, texts: Sequence[str]) -> None:

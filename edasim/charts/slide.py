@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
-
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from edasim.charts.latency import waits
+from edasim.charts.marks import wrapped
 from edasim.charts.outcomes import dots, outcome_handles, seen_outcomes
 from edasim.charts.style import INK, QUIET, look, picture, styled, text_colour
 from edasim.charts.timeline import completed
@@ -23,6 +22,7 @@ _PRICE = {
     "half done\nat one time": "torn_peak",
     "effects of\nrefused orders": "orphan_effects",
     "effects\nmade twice": "duplicated_effects",
+    "out of order\nper key": "ordering_violations",
     "dead\nletters": "dead_lettered",
     "orders\nlost": "orders.lost",
     "parts\nto run": "operations.parts",
@@ -46,8 +46,8 @@ def slide(comparison: Comparison) -> Figure:
 def _headline(figure: Figure, text: str) -> None:
     """Two lines, in the largest letters that two lines have room for."""
     sizes = {16.0: 92, 14.5: 102, 13.0: 114, 11.5: 130}
-    size = next((size for size, columns in sizes.items() if len(textwrap.wrap(text, columns)) <= 2), 11.5)
-    lines = "\n".join(textwrap.wrap(text, sizes[size])[:3])
+    size = next((size for size, columns in sizes.items() if len(wrapped(text, columns)) <= 2), 11.5)
+    lines = "\n".join(wrapped(text, sizes[size])[:3])
     figure.text(0.025, 0.975, lines, fontsize=size, fontweight="bold", va="top", linespacing=1.2)
 
 

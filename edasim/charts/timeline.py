@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,9 +13,12 @@ from edasim.charts.style import INK, axes, look, styled
 from edasim.charts.subject import comparison_of
 from edasim.simulate import Run
 from edasim.study.comparison import Comparison
+from edasim.study.precision import Interval
 from edasim.study.words import count_text, display, listed, seconds_text, subject
 
 _NOTHING = 0.02
+_FEW = 5
+_AT_WORST = "at the worst moment of a run on"
 
 
 def backlog(*subjects: Run | Comparison, ax: Axes | None = None, service: str | None = None) -> Axes:
@@ -24,10 +28,9 @@ def backlog(*subjects: Run | Comparison, ax: Axes | None = None, service: str | 
     path = f"services.{chosen}.backlog_max"
     with styled():
         ax = axes(ax)
-        peaks = {name: count_text(comparison.interval(name, path)) for name in comparison.architectures}
-        _over_time(ax, comparison, f"backlog {chosen}", peaks)
-        most = max(comparison.architectures, key=lambda name: comparison.interval(name, path).mean)
-        title(ax, _titled(comparison, f"up to {peaks[most]} messages wait for {chosen}"))
+        most, worst = _worst(comparison, path)
+        _over_time(ax, comparison, f"backlog {chosen}", worst, count_text)
+        title(ax, _titled(comparison, f"{count_text(worst)} messages wait for {chosen} {_AT_WORST} {most}"))
         ax.set_ylabel(f"messages waiting for {chosen}")
     return ax
 
@@ -39,10 +42,9 @@ def staleness(*subjects: Run | Comparison, ax: Axes | None = None, service: str 
     path = f"services.{chosen}.staleness_s.max"
     with styled():
         ax = axes(ax)
-        peaks = {name: seconds_text(comparison.interval(name, path)) for name in comparison.architectures}
-        _over_time(ax, comparison, f"staleness {chosen}", peaks)
-        oldest = max(comparison.architectures, key=lambda name: comparison.interval(name, path).mean)
-        title(ax, _titled(comparison, f"{chosen}'s view is up to {peaks[oldest]} old on {display(oldest)}"))
+        most, worst = _worst(comparison, path)
+        _over_time(ax, comparison, f"staleness {chosen}", worst, seconds_text)
+        title(ax, _titled(comparison, f"{chosen}'s view is {seconds_text(worst)} old {_AT_WORST} {most}"))
         ax.set_ylabel(f"age of the oldest order missing in {chosen} (s)")
     return ax
 
@@ -52,10 +54,9 @@ def torn(*subjects: Run | Comparison, ax: Axes | None = None) -> Axes:
     comparison = comparison_of(subjects)
     with styled():
         ax = axes(ax)
-        peaks = {name: count_text(comparison.interval(name, "torn_peak")) for name in comparison.architectures}
-        _over_time(ax, comparison, "torn", peaks)
-        most = max(comparison.architectures, key=lambda name: comparison.interval(name, "torn_peak").mean)
-        title(ax, _titled(comparison, f"up to {peaks[most]} orders stand half done"))
+        most, worst = _worst(comparison, "torn_peak")
+        _over_time(ax, comparison, "torn", worst, count_text)
+        title(ax, _titled(comparison, f"{count_text(worst)} orders stand half done {_AT_WORST} {most}"))
         ax.set_ylabel("orders with some effects but not all")
     return ax
 
@@ -94,14 +95,36 @@ def _titled(comparison: Comparison, seen: str) -> str:
     return f"{what}: {seen}" if what and len(what) < 50 else seen
 
 
-def _over_time(ax: Axes, comparison: Comparison, curve: str, peaks: dict[str, str]) -> None:
+def _worst(comparison: Comparison, path: str) -> tuple[str, Interval]:
+    """The architecture with the most of it, and the mean of its runs' worst moments.
+
+    That is more than the top of its curve, since runs are worst at different times.
+    """
+    most = max(comparison.architectures, key=lambda name: comparison.interval(name, path).mean)
+    return display(most), comparison.interval(most, path)
+
+
+def _over_time(
+    ax: Axes, comparison: Comparison, curve: str, worst: Interval, show: Callable[[Interval], str]
+) -> None:
+    """The curves, each with the number of its own highest point; the axis holds the worst moment of a run, too."""
     last_s = draw_curves(ax, comparison, curve)
     draw_bands(ax, comparison)
     ax.set_xlim(0, last_s * 1.02 or 1)
     highest = max(float(comparison.curve(name, curve)[1].max()) for name in comparison.architectures)
-    ax.set_ylim(0, 1.18 * highest or 1)
-    ax.set_xlabel("time since the start (s)")
+    ax.set_ylim(0, 1.18 * max(highest, worst.mean) or 1)
+    line = f"; lines: mean of {comparison.replications} runs" if comparison.replications > 1 else ""
+    ax.set_xlabel(f"time since the start (s){line}")
+    peaks = {name: show(_top(comparison, name, curve)) for name in comparison.architectures}
     label_peaks(ax, _peak_labels(comparison, curve, peaks, _NOTHING * highest, ax.get_xlim()[1]))
+
+
+def _top(comparison: Comparison, name: str, curve: str) -> Interval:
+    """The highest point of a drawn curve, with its interval there."""
+    _, mean, half = comparison.curve(name, curve)
+    peak = int(np.argmax(mean))
+    top, side = float(mean[peak]), float(half[peak]) if comparison.replications > 1 else math.nan
+    return Interval(top, top - side, top + side, comparison.replications).not_below(0.0)
 
 
 def _peak_labels(
@@ -156,7 +179,8 @@ def _end_labels(comparison: Comparison, end_s: float) -> list[Label]:
 def _label_catch_up(ax: Axes, comparison: Comparison) -> None:
     """A bracket from the end of the fault to when what waited is worked off, where orders were kept."""
     view = comparison.focus
-    names = [name for name in comparison.architectures if comparison.first(name).answer == "received"]
+    kept = [name for name in comparison.architectures if comparison.first(name).answer == "received"]
+    names = [name for name in kept if _backlog_grew(comparison, name)]
     if view.whole or not names:
         return
     name = max(names, key=lambda one: comparison.interval(one, "catch_up_s").mean)
@@ -185,15 +209,30 @@ def _label_catch_up(ax: Axes, comparison: Comparison) -> None:
     )
 
 
+def _backlog_grew(comparison: Comparison, name: str) -> bool:
+    """Whether clearly more messages wait when the fault ends than at any time before it."""
+    view = comparison.focus
+    curves = [comparison.curve(name, f"backlog {service}") for service in comparison.scenario.services]
+    times_s = curves[0][0]
+    waiting = np.sum([mean for _, mean, _ in curves], axis=0)
+    before = float(waiting[times_s < view.start_s].max(initial=0.0))
+    return float(np.interp(view.end_s, times_s, waiting)) > 2 * before + _FEW
+
+
 def _gap_words(comparison: Comparison) -> str:
     """What the ends of the curves say."""
     done = {name: comparison.interval(name, "orders.done") for name in comparison.architectures}
     most = max(done, key=lambda name: done[name].mean)
-    least = min(done, key=lambda name: done[name].mean)
-    gap = comparison.difference(most, "orders.done", least)
-    if most == least or (comparison.replications > 1 and not gap.sign) or gap.interval.mean < 0.5:
-        return f"{count_text(done[most])} orders get done"
-    equals = [name for name in done if name == most or not comparison.difference(name, "orders.done", most).sign]
-    some = len(equals) > 1 and comparison.replications > 1
-    who = f"{listed(map(subject, equals))} get" if some else f"{subject(most)} gets"
-    return f"{who} {count_text(gap.interval)} more orders done than {subject(least)}"
+    gaps = {name: comparison.difference(most, "orders.done", name) for name in done}
+    behind = [
+        name for name, gap in gaps.items()
+        if gap.interval.mean >= 0.5 and (gap.sign or comparison.replications == 1)
+    ]  # fmt: skip
+    if not behind:
+        some = f"{count_text(done[most])} orders"
+        alike = max(gap.interval.mean for gap in gaps.values()) < 0.5
+        return f"{listed(map(subject, done))} get {some} done" if alike else f"no difference in {some} that get done"
+    ahead = [name for name in done if name not in behind]
+    first, *others = [f"{count_text(gaps[name].interval)} more orders done than {subject(name)}" for name in behind]
+    told = listed([first, *(other.replace(" orders done", "") for other in others)])
+    return f"{listed(map(subject, ahead))} get{'' if len(ahead) > 1 else 's'} {told}"

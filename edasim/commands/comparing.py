@@ -106,12 +106,36 @@ def _finish(comparison: Comparison, out: Path | None, json: bool, stopped: bool)
     if json:
         sys.stdout.write(json_text(comparison.as_dict()))
     if out is not None:
-        with SlowProgress("drawing") as progress:
-            files = comparison.save(out, progress.advance)
-        charts = [file.name for file in files if file.suffix == ".png"]
-        others = [file.name for file in files if file.suffix not in (".png", ".svg")]
-        where = f"Saved in {out}: {', '.join(others)}; charts, each as PNG and SVG: {', '.join(charts)}"
-        (complain if json else print_text)(where)
+        (complain if json else print_text)(_save(comparison, out))
     sys.stdout.flush()
     if stopped:
         raise typer.Exit(STOPPED)
+
+
+def _save(comparison: Comparison, out: Path) -> str:
+    """Save everything and say where; after Ctrl-C say on stderr what is there, and exit."""
+    from edasim.charts.saving import CHARTS
+
+    drawn: list[int] = []
+    try:
+        with SlowProgress("drawing") as progress:
+
+            def advance(done: int, total: int) -> None:
+                drawn.append(done)
+                progress.advance(done, total)
+
+            files = comparison.save(out, advance)
+    except KeyboardInterrupt:
+        whole = ["slide", *CHARTS][: drawn[-1]] if drawn else []
+        complain(_stopped_words(out, bool(drawn), [f"{name}.png" for name in whole], len(CHARTS) + 1))
+        raise typer.Exit(STOPPED) from None
+    charts = [file.name for file in files if file.suffix == ".png"]
+    others = [file.name for file in files if file.suffix not in (".png", ".svg")]
+    return f"Saved in {out}: {', '.join(others)}; charts, each as PNG and SVG: {', '.join(charts)}"
+
+
+def _stopped_words(out: Path, numbers: bool, charts: list[str], wanted: int) -> str:
+    if not numbers:
+        return f"Stopped before the numbers were saved in {out}."
+    saved = f"Stopped while drawing. Saved in {out}: all numbers and the verdict"
+    return f"{saved}; charts, {len(charts)} of {wanted}: {', '.join(charts)}" if charts else f"{saved}, but no chart"

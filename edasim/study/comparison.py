@@ -179,9 +179,9 @@ class Comparison:
     def save(self, folder: str | Path, progress: Callable[[int, int], None] | None = None) -> list[Path]:
         """Write numbers, differences, verdict, scenario and all charts (PNG and SVG) to a folder; returns the files.
 
-        `progress` is called with (charts drawn, charts in all).
+        `progress` is called with (charts drawn, charts in all), first with 0 when all but the charts is written.
         """
-        from edasim.charts.saving import save_charts
+        from edasim.charts.saving import CHARTS, save_charts
         from edasim.scenario.writing import to_yaml
 
         place = Path(folder)
@@ -194,6 +194,8 @@ class Comparison:
         }
         for name, text in texts.items():
             (place / name).write_text(text, encoding="utf-8")
+        if progress:
+            progress(0, len(CHARTS) + 1)
         return [*(place / name for name in texts), *save_charts(self, place, progress)]
 
 

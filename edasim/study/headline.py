@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from edasim.study.comparison import Comparison
 
 _WORTH_A_WORD = 0.5
+_EFFECTS = {"duplicated_effects": "effects made twice", "ordering_violations": "effects out of order per key"}
 
 
 def headline(comparison: Comparison) -> str:
@@ -22,7 +23,8 @@ def headline(comparison: Comparison) -> str:
     ]
     lead = f"{focus.text}: " if focus.text else ""
     if not refusing:
-        return capitalised(f"{lead}nobody of {placed} customers turned away; {_waits(comparison)}")
+        rest = _told_apart(comparison, where) or _waits(comparison)
+        return capitalised(f"{lead}nobody of {placed} customers turned away; {rest}")
     counts = [count_text(comparison.interval(name, f"{where}.refused")) for name in refusing]
     told = [f"{subject(refusing[0])} turned {counts[0]} of {placed} customers away"]
     told += [f"{subject(name)} {count}" for name, count in zip(refusing[1:], counts[1:], strict=True)]
@@ -42,6 +44,29 @@ def _kept(comparison: Comparison, refusing: list[str]) -> str:
     torn = comparison.interval(name, "torn_peak")
     halves = f", and up to {count_text(torn)} stood half done meanwhile{whose}" if torn.mean >= _WORTH_A_WORD else ""
     return f"; {listed(map(subject, kept))} kept them all{halves}"
+
+
+def _told_apart(comparison: Comparison, where: str) -> str:
+    """Where all orders of all architectures were done: the effects in which they differ most; empty if in none."""
+    names = comparison.architectures
+    fates = [f"{where}.{outcome}" for outcome in ("lost", "pending", "parked")]
+    if any(comparison.interval(name, path).mean > 0 for name in names for path in fates):
+        return ""
+    gaps = {path: _gap(comparison, path) for path in _EFFECTS}
+    path = max(gaps, key=lambda one: gaps[one])
+    if gaps[path] < _WORTH_A_WORD:
+        return ""
+    counts = [f"{count_text(comparison.interval(name, path))} with {subject(name)}" for name in names]
+    return f"{_EFFECTS[path]}: {listed(counts)}"
+
+
+def _gap(comparison: Comparison, path: str) -> float:
+    """By how much the one with the most exceeds the one with the least; 0 where that may be chance."""
+    means = {name: comparison.interval(name, path).mean for name in comparison.architectures}
+    most, least = max(means, key=lambda name: means[name]), min(means, key=lambda name: means[name])
+    found = comparison.difference(most, path, least)
+    sure = found.interval.known and (found.sign or comparison.replications == 1)
+    return found.interval.mean if sure else 0.0
 
 
 def _waits(comparison: Comparison) -> str:

@@ -166,3 +166,7 @@ def test_a_price_that_only_one_broker_pays_is_put_to_its_name() -> None:
         {"kafka": three("kafka", 1.0, torn_peak=80), "rabbitmq": three("rabbitmq", 1.0, torn_peak=40)}
     ).verdict()
     assert "up to 80 ± 2 orders half done at one time (Kafka)" in text
+
+
+def test_one_is_one() -> None:
+    assert "1 dead letter for a person" in made_up({"kafka": three("kafka", dead_lettered=1)}).verdict()

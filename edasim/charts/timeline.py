@@ -14,7 +14,7 @@ from edasim.charts.subject import comparison_of
 from edasim.simulate import Run
 from edasim.study.comparison import Comparison
 from edasim.study.precision import Interval
-from edasim.study.words import count_text, display, listed, seconds_text, subject
+from edasim.study.words import count_text, display, listed, seconds_short, seconds_text, subject
 
 _NOTHING = 0.02
 _FEW = 5
@@ -113,8 +113,9 @@ def _over_time(
     ax.set_xlim(0, last_s * 1.02 or 1)
     highest = max(float(comparison.curve(name, curve)[1].max()) for name in comparison.architectures)
     ax.set_ylim(0, 1.18 * max(highest, worst.mean) or 1)
-    line = f"; lines: mean of {comparison.replications} runs" if comparison.replications > 1 else ""
-    ax.set_xlabel(f"time since the start (s){line}")
+    lines = f"lines: mean of {comparison.replications} runs," if comparison.replications > 1 else "lines: drawn"
+    step_s = comparison.first(comparison.architectures[0]).step_s
+    ax.set_xlabel(f"time since the start (s); {lines} every {seconds_short(step_s)}")
     peaks = {name: show(_top(comparison, name, curve)) for name in comparison.architectures}
     label_peaks(ax, _peak_labels(comparison, curve, peaks, _NOTHING * highest, ax.get_xlim()[1]))
 

@@ -132,7 +132,8 @@ class _Sides:
             ("dead_lettered", "dead letters for a person"),
         ):
             name, whose = self.of.most(self.brokered, path)
-            costs.append(f"{self.count(name, path)} {what}{whose}")
+            count = self.count(name, path)
+            costs.append(f"{count} {what.replace('s ', ' ', 1) if count == '1' else what}{whose}")
         name, whose = self.of.most(self.brokered, "operations.parts")
         parts = f"{self.count(name, 'operations.parts')} parts to run{whose}"
         if self.direct:

@@ -123,6 +123,7 @@ class Clock(simpy.Environment):
         return False
 
     def _process(self, finished: Callable[[], bool] | None) -> None:
+        asked = finished is not None
         agenda = self._queue
         at_this_instant = 0
         while True:
@@ -139,7 +140,7 @@ class Clock(simpy.Environment):
                 callback(event)
             if not event._ok and not hasattr(event, "_defused"):
                 raise event._value
-            if finished is not None and finished():
+            if asked and finished():  # type: ignore[misc]
                 self.halt()
 
 

@@ -11,6 +11,8 @@ from edasim.core.journal import Journal, Place, Verb
 
 _VERBS = 64
 MOST_EDGES = 1_000
+SPARSE_FROM = 65_536
+"""From so many counters on, those that are touched are looked up instead of going through all."""
 
 
 class ConservationError(AssertionError):
@@ -34,8 +36,12 @@ class Counts:
         size = len(self._journal.places) * _VERBS
         if size > len(self._counts):
             self._counts = np.concatenate([self._counts, np.zeros(2 * size - len(self._counts), np.int64)])
-        found, times = np.unique(codes, return_counts=True)
-        self._counts[found] += times
+        if size < SPARSE_FROM + 4 * len(codes):
+            times = np.bincount(codes)
+            self._counts[: len(times)] += times
+        else:
+            found, times = np.unique(codes, return_counts=True)
+            self._counts[found] += times
         offsets = (facts.verbs == Verb.committed) | (facts.verbs == Verb.rewound)
         self._last.update(zip(facts.places[offsets].tolist(), facts.numbers[offsets].tolist(), strict=True))
 

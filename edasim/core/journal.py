@@ -10,6 +10,7 @@ from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,9 +87,21 @@ class Facts:
     def __init__(self, times_ns: NDArray[np.int64], packed: NDArray[np.int64]) -> None:
         self.times_ns = times_ns
         self.packed = packed
-        self.verbs = (packed >> _VERB_SHIFT).astype(np.int8)
-        self.places = ((packed >> _PLACE_SHIFT) & _PLACE_MASK).astype(np.int32)
-        self.numbers = packed & _NUMBER_MASK
+
+    @cached_property
+    def verbs(self) -> NDArray[np.int8]:
+        """What happened, as the numbers of `Verb`."""
+        return (self.packed >> _VERB_SHIFT).astype(np.int8)
+
+    @cached_property
+    def places(self) -> NDArray[np.int32]:
+        """Where, as numbers of places."""
+        return ((self.packed >> _PLACE_SHIFT) & _PLACE_MASK).astype(np.int32)
+
+    @cached_property
+    def numbers(self) -> NDArray[np.int64]:
+        """To which message (for most verbs)."""
+        return self.packed & _NUMBER_MASK
 
     def __len__(self) -> int:
         return len(self.times_ns)

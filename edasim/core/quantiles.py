@@ -151,7 +151,7 @@ def _first_guess(uniform: Floats, shape: float) -> Floats:
 
 def _incomplete_gamma(deviate: Floats, shape: float) -> tuple[Floats, Floats]:
     """The shares (below, above) a gamma deviate of scale 1, each computed where it is small and so exact."""
-    below = np.empty_like(deviate)
+    below = np.zeros_like(deviate)
     small = deviate < shape + 1.0
     density = np.exp(shape * np.log(deviate) - deviate - math.lgamma(shape))
     below[small] = density[small] * _series(deviate[small], shape)

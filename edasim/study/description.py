@@ -138,7 +138,7 @@ class Description:
         words = _WIRING[architecture](self.scenario, options)
         found = [f"{name} is {note}" for name, note in notes(self.scenario, architecture).items()]
         missing = [f"fault {name} is not applicable here" for name in self.missing(architecture)]
-        more = [f"{capitalised(text)}." for text in (*found, *missing)]
+        more = [*(f"{text}." for text in found), *(f"{capitalised(text)}." for text in missing)]
         return " ".join([f"{display(architecture)}: {words}", *more])
 
 

@@ -74,3 +74,14 @@ def test_with_cancels_the_monolith_leaves_nothing_of_a_refused_order() -> None:
     cancelling = simulate(shop().change({"architectures.monolith.cancels": True}), "monolith", SEED).summary()
     assert (cancelling.orphan_effects, cancelling.torn_peak) == (0, 0)
     assert 0 < cancelling.outcomes["refused"] < summary("monolith").outcomes["refused"]
+
+
+CALLERS = [("monolith", "sequential"), ("rpc", "sequential"), ("rpc", "parallel")]
+
+
+@pytest.mark.parametrize(("architecture", "calls"), CALLERS)
+def test_where_a_yes_means_done_it_comes_when_all_is_done(architecture: str, calls: str) -> None:
+    run = simulate(shop().change({"architectures.rpc.calls": calls}), architecture, SEED)
+    orders = run.summary().orders
+    assert orders.accepted.any()
+    assert np.all(orders.done_s[orders.accepted] <= orders.accepted_s[orders.accepted])

@@ -95,6 +95,12 @@ def test_an_order_is_done_with_its_last_required_effect() -> None:
     assert seen.completed().at(array(3.9, 4, 7.9, 8)).tolist() == [0, 1, 4, 5]
 
 
+def test_the_last_effect_need_not_be_that_of_the_last_service() -> None:
+    services = {"ship": {"handles": "OrderPlaced", "workers": 9, "work": "3s"},
+                "stock": {"handles": "OrderPlaced", "workers": 9, "work": "1s"}}
+    assert summary(services=services).completion_latency_s.tolist() == pytest.approx([3] * 5)
+
+
 def test_a_service_that_is_not_required_is_not_waited_for() -> None:
     services = {"stock": {"handles": "OrderPlaced", "workers": 9, "work": "1s"},
                 "ship": {"handles": "OrderPlaced", "workers": 9, "work": "3s", "required": False}}

@@ -40,6 +40,7 @@ class RabbitConsumer:
         self.subscription = Subscription(queue, links, self.consumer.offer, rabbit.options.prefetch,
                                          rabbit.options.auto_ack)
         self._ack = self.subscription.ack
+        self.consumer.settle = self.subscription.ack
         for link in links:
             link.on_lost = self._connection_lost
         self.subscription.to_broker.on_cut = self._cut_off

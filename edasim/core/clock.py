@@ -126,15 +126,16 @@ class Clock(simpy.Environment):
         asked = finished is not None
         agenda = self._queue
         at_this_instant = 0
+        current = self._now
         while True:
             now, _, _, event = heappop(agenda)
-            if now == self._now:
+            if now == current:
                 at_this_instant += 1
                 if at_this_instant > SAME_INSTANT_LIMIT:
                     raise TimeStandsStill(_stuck(now, event))
             else:
                 at_this_instant = 0
-                self._now = now
+                self._now = current = now
             callbacks, event.callbacks = event.callbacks, None  # type: ignore[assignment]
             for callback in callbacks:
                 callback(event)

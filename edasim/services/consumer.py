@@ -54,7 +54,9 @@ _NOTHING: list[Message] = []
 class Consumer:
     """Handles one delivery at a time; `waiting` holds those that wait at the client.
 
-    `on_idle` runs when the worker is free and nothing waits (None where the broker pushes what comes next).
+    `settle` takes what was handled and publishes nothing (the intake may put a shorter way
+    there); `on_idle` runs when the worker is free and nothing waits (None where the broker
+    pushes what comes next).
     """
 
     def __init__(self, world: World, service: Service, worker: Worker, policy: RetryPolicy) -> None:
@@ -63,6 +65,7 @@ class Consumer:
         self.policy = policy
         self.intake: Intake
         self.on_idle: Callable[[], None] | None = None
+        self.settle: Callable[[Any], None] = self._settle_alone
         self.delivery: Any = None
         self.waiting: deque[Any] = deque()
         self._retired = False
@@ -113,7 +116,7 @@ class Consumer:
             service = self.service
             if service.plain:
                 service.applied(delivery.message.id)
-                self.intake.handled(delivery, _NOTHING)
+                self.settle(delivery)
             else:
                 self.intake.handled(delivery, service.apply(delivery.message))
         elif self._settle_failure(delivery):
@@ -123,6 +126,9 @@ class Consumer:
             self.take(self.waiting.popleft())
         elif self.on_idle is not None:
             self.on_idle()
+
+    def _settle_alone(self, delivery: Any) -> None:
+        self.intake.handled(delivery, _NOTHING)
 
     def _settle_failure(self, delivery: Delivery) -> bool:
         """Try again or give up; True when the worker keeps the delivery for another attempt."""

@@ -168,6 +168,15 @@ def test_a_wire_that_repeats_a_request_is_caught_by_idempotence(idempotent: bool
     assert (kafka.log(), kafka.answers) == (log, [("a", True)])
 
 
+def test_without_acks_nobody_misses_an_answer_and_repeats() -> None:
+    kafka = KafkaBench(hop_ms=10)
+    writer = kafka.producer(enable_idempotence=False, acks="0")
+    writer.to_broker.impair(duplicates=1.0)
+    writer.send("a")
+    kafka.advance(1000)
+    assert (kafka.log(), kafka.facts("repeated")) == (["a"], [])
+
+
 def test_idempotence_does_not_catch_an_application_that_sends_twice() -> None:
     kafka = KafkaBench()
     writer = kafka.producer()

@@ -4,6 +4,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edasim.core.journal import Verb
 from edasim.measure.consistency import (
     OldestAge,
     convergence_s,
@@ -159,3 +160,28 @@ def test_an_order_needs_what_its_branch_reaches() -> None:
     shipped, mailed = seen.services["ship"].handled, seen.services["mail"].handled
     assert shipped + mailed == seen.outcomes["done"] == 40 and min(shipped, mailed) > 5
     assert sorted(set(np.round(seen.completion_latency_s, 6))) == [2, 3]
+
+
+@pytest.mark.parametrize("architecture", ["rpc", "rabbitmq"])
+def test_what_fails_without_work_and_comes_back_at_the_same_instant_waits_once_more(architecture: str) -> None:
+    shop = Scenario.from_dict({
+        "duration": "10s", "wire": "none",
+        "producers": {"checkout": {"publishes": "OrderPlaced", "arrivals": "batches of 4 at constant 1/s"}},
+        "services": {"payment": {"handles": "OrderPlaced", "workers": 1, "work": "empirical [0s, 100ms]",
+                                 "fails": "40%"}},
+        "retry": {"attempts": "unlimited", "backoff": "none", "where": "back"},
+    })
+    run = simulate(shop, architecture)
+    since: dict[int, int] = {}
+    waits = []
+    for verb, time_ns, number, place in zip(
+            run.facts.verbs, run.facts.times_ns.tolist(), run.facts.numbers.tolist(), run.facts.places, strict=True):
+        if run.places[place].service != "payment":
+            continue
+        if verb == Verb.routed:
+            since.setdefault(number, time_ns)
+        elif verb == Verb.started:
+            waits.append((time_ns - since.pop(number)) / 1e9)
+    found = run.summary().services["payment"]
+    assert len(waits) == found.attempts > 60
+    assert sorted(found.wait_s.tolist()) == pytest.approx(sorted(waits))

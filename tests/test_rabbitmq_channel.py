@@ -239,6 +239,15 @@ def test_a_wire_that_repeats_makes_a_duplicate_but_one_answer() -> None:
     assert (rabbit.ready(), rabbit.facts("repeated"), rabbit.answers) == (["a", "a"], ["a"], [("a", True)])
 
 
+def test_without_confirms_nobody_misses_an_answer_and_repeats() -> None:
+    rabbit = Rabbit(hop_ms=10, confirms=False)
+    rabbit.queue()
+    rabbit.publisher.to_broker.impair(duplicates=1.0)
+    rabbit.publish("a")
+    rabbit.advance(100)
+    assert (rabbit.ready(), rabbit.facts("repeated")) == (["a"], [])
+
+
 def test_an_acknowledgement_that_the_wire_swallows_brings_the_message_again() -> None:
     rabbit = Rabbit()
     rabbit.queue()

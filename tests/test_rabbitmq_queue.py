@@ -57,7 +57,11 @@ def test_the_books_balance_after_reject_publish_dlx() -> None:
     rabbit.queue("dead")
     rabbit.queue(max_length=1, overflow="reject-publish-dlx", dead_letters_to="dead")
     rabbit.publish("1", "2")
-    rabbit.advance(1)
+    rabbit.advance(1)  # raises when the books do not
+    # What is refused at the door never was in the queue, so that it cannot leave it either.
+    assert {verb: rabbit.facts(verb, "q") for verb in ("routed", "dead-lettered", "dropped")} == {
+        "routed": ["1"], "dead-lettered": [], "dropped": []}
+    assert rabbit.facts("routed", "dead") == ["2"]
 
 
 def test_only_ready_messages_count_toward_the_length() -> None:  # R16c

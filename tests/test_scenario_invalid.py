@@ -140,8 +140,7 @@ KEYS = ["title", "duration", "orders", "warm-up", "producers", "services", "clie
 KEYS += ["architectures", "knobs", "changes"]
 
 
-@given(some.dictionaries(some.sampled_from(KEYS), VALUES, max_size=4))
-def test_any_data_at_all_is_a_scenario_or_sentences(data: dict) -> None:
+def assert_a_scenario_or_sentences(data: dict) -> None:
     small = {
         "duration": "10s",
         "producers": {"checkout": {"publishes": "OrderPlaced", "arrivals": "40/s"}},
@@ -152,6 +151,11 @@ def test_any_data_at_all_is_a_scenario_or_sentences(data: dict) -> None:
     except ScenarioError as refused:
         assert refused.problems
         assert all(problem.message and "\n" not in str(problem) for problem in refused.problems)
+
+
+@given(some.dictionaries(some.sampled_from(KEYS), VALUES, max_size=4))
+def test_any_data_at_all_is_a_scenario_or_sentences(data: dict) -> None:
+    assert_a_scenario_or_sentences(data)
 
 
 PARTS = [
@@ -168,7 +172,7 @@ PARTS = [
 )))  # fmt: skip
 def test_any_part_at_all_is_one_or_sentences(part: tuple[str, str, dict]) -> None:
     room, name, data = part
-    test_any_data_at_all_is_a_scenario_or_sentences.hypothesis.inner_test({room: {name: data}})
+    assert_a_scenario_or_sentences({room: {name: data}})
 
 
 @given(some.text(max_size=200) | some.binary(max_size=200).map(lambda raw: raw.decode("latin-1")))

@@ -99,7 +99,7 @@ class Rabbit(Bench):
         super().__init__(hop_ms)
         self.version = version
         self.broker = Broker(self.world, BrokerTimes(self.hop, takes(disk)), persistent)
-        self.publisher = Publisher(self.broker, self.links("checkout"), confirms, reconnect_ns=50 * MS)
+        self.publisher = Publisher(self.broker, self.links("checkout"), confirms)
         self.world.add_part(self.publisher)
         self.answers: list[tuple[str, bool]] = []
         self.answers_ms: list[float] = []

@@ -123,12 +123,10 @@ class Brokered(ABC, Generic[AConsumer]):
         others = {one, other} - {"broker"}
         return "broker" in (one, other) and one != other and others <= {*self.shop.services, *self.shop.sources}
 
-    def refuse(self, part: str, share: float) -> None:
-        """The broker refuses a share of what it is sent; the negative share undoes it."""
-        if share >= 0:
-            self.refusing.append(share)
-        else:
-            self.refusing.remove(-share)
+    def refuse(self, part: str, share: float) -> Mend:
+        """The broker refuses a share of what it is sent."""
+        self.refusing.append(share)
+        return lambda: self.refusing.remove(share)
 
     def hold(self, part: str) -> None:
         """The broker cannot be reached: what is sent to it and by it waits."""

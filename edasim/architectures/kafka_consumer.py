@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from edasim.brokers.kafka.group import Group
 from edasim.brokers.kafka.log import Record, Retrying
-from edasim.brokers.kafka.member import RECONNECT_NS, Member
-from edasim.core.link import Link
+from edasim.brokers.kafka.member import Member
+from edasim.core.link import RECONNECT_NS, Link
 from edasim.core.message import Message
 from edasim.services.consumer import Consumer
 from edasim.services.service import Service

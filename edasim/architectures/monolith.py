@@ -267,12 +267,10 @@ class Monolith:
         """The process is back."""
         self._down -= 1
 
-    def refuse(self, part: str, share: float) -> None:
+    def refuse(self, part: str, share: float) -> Mend:
         """The database refuses a share of the commits."""
-        if share >= 0:
-            self._refusing.append(share)
-        else:
-            self._refusing.remove(-share)
+        self._refusing.append(share)
+        return lambda: self._refusing.remove(share)
 
     def hold(self, part: str) -> None:
         """The database makes no progress."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from edasim.architectures.brokered import Brokered
 from edasim.architectures.rabbitmq_consumer import RabbitConsumer
 from edasim.brokers.rabbitmq.broker import Broker
-from edasim.brokers.rabbitmq.channel import RECONNECT_NS, Publisher
+from edasim.brokers.rabbitmq.channel import Publisher
 from edasim.brokers.rabbitmq.entry import PLAIN, Properties, Publication
 from edasim.brokers.rabbitmq.majority import BrokerTimes
 from edasim.brokers.rabbitmq.queue import Queue
@@ -111,7 +111,7 @@ class RabbitMq(Brokered[RabbitConsumer]):
                 hop(name, "broker", ("producer-to-broker", "route"), "publisher"),
                 hop("broker", name, ("broker-to-producer",), "publisher"),
             )
-            publisher = self.publishers[name] = Publisher(self.broker, links, self.options.confirms, RECONNECT_NS)
+            publisher = self.publishers[name] = Publisher(self.broker, links, self.options.confirms)
             self.shop.world.add_part(publisher)
         return publisher
 

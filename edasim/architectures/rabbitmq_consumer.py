@@ -3,11 +3,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edasim.brokers.rabbitmq.channel import RECONNECT_NS, Subscription
+from edasim.brokers.rabbitmq.channel import Subscription
 from edasim.brokers.rabbitmq.entry import Entry, Properties
 from edasim.brokers.rabbitmq.queue import Queue
 from edasim.core.clock import Signal
-from edasim.core.link import CALL, Call
+from edasim.core.link import CALL, RECONNECT_NS, Call
 from edasim.core.message import Message
 from edasim.services.consumer import Consumer
 from edasim.services.service import Service

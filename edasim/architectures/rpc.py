@@ -154,7 +154,9 @@ class Rpc:
 
     def on_answer(self, call: Call) -> None:
         """An answer arrives at the gateway; one that nobody waits for is thrown away."""
-        if call.open and not call.echo:
+        if call.echo:
+            call.server.echo_answered(call)
+        elif call.open:
             call.open = False
             self._waits.pop(call, None)
             self._ended(call, not call.error)
@@ -216,8 +218,9 @@ class Rpc:
         """The gateway is connected with every service."""
         return "gateway" in (one, other) and ({one, other} - {"gateway"}) <= set(self.servers) and one != other
 
-    def refuse(self, part: str, share: float) -> None:
+    def refuse(self, part: str, share: float) -> Mend:
         """There is no part of its own that could."""
+        return lambda: None
 
     def hold(self, part: str) -> None:
         """There is no part of its own that could."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from edasim.core.clock import Signal, Stage
 from edasim.core.conservation import Counts, queue_imbalance
 from edasim.core.journal import Place, Verb
-from edasim.core.link import Link
+from edasim.core.link import RECONNECT_NS, Link
 from edasim.core.message import Message
 from edasim.services.client import Request
 from edasim.services.service import Service
@@ -132,11 +132,20 @@ class Server:
     def send(self, call: Call) -> None:
         """At the gateway: make the call."""
         self.to_service.send(call, self._arrives)
+        self._repeat(call)
+
+    def _repeat(self, call: Call) -> None:
         if self.to_service.repeats():
             self.repeated(call.step.id)
             echo = Call(call.order, self, call.step, call.attempt, 0)
             echo.echo = True
             self.to_service.send(echo, self._arrives)
+
+    def echo_answered(self, echo: Call) -> None:
+        """The answer to a repetition may be lost as well; the gateway notices and repeats it on the next connection."""
+        clock = self.rpc.clock
+        if not echo.error and self.to_service.duplicates:
+            clock.at(clock.now_ns + RECONNECT_NS, lambda: self._repeat(echo))
 
     def _connection_lost(self, signal: Signal) -> None:
         """The call or its answer perished with its connection; the caller gets an error."""

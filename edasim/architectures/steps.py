@@ -9,16 +9,21 @@ def levels(scenario: Scenario) -> dict[str, int]:
 
     A service that is reached on several ways stands at the longest of them; a cycle counts once.
     """
+    publishers: dict[str, list[str]] = {}
+    for name, service in scenario.services.items():
+        for publication in service.publishes:
+            publishers.setdefault(publication.event, []).append(name)
+    feeders = {
+        name: [other for event in service.handles for other in publishers.get(event, ()) if other != name]
+        for name, service in scenario.services.items()
+    }
     level = dict.fromkeys(scenario.services, 0)
-    published = {producer.publishes for producer in scenario.producers.values()}
     for _ in scenario.services:
-        for name, service in scenario.services.items():
-            feeders = [
-                level[other] + 1 for other, spec in scenario.services.items()
-                if other != name and any(publication.event in service.handles for publication in spec.publishes)
-            ]
-            first = [0] if published & set(service.handles) else []
-            level[name] = min(max(first + feeders, default=0), len(scenario.services))
+        before = dict(level)
+        for name, others in feeders.items():
+            level[name] = min(max((level[other] + 1 for other in others), default=0), len(scenario.services))
+        if level == before:
+            break
     return level
 
 

@@ -82,11 +82,20 @@ class Fact:
 
 
 class Facts:
-    """Facts as arrays of one length: `times_ns`, `verbs`, `places`, `numbers`."""
+    """Facts as arrays of one length: `times_ns`, `verbs`, `places`, `numbers`; `rows` says where each stands in the
+    journal, which orders those of one instant.
+    """
 
-    def __init__(self, times_ns: NDArray[np.int64], packed: NDArray[np.int64]) -> None:
+    def __init__(self, times_ns: NDArray[np.int64], packed: NDArray[np.int64],
+                 rows: NDArray[np.intp] | None = None) -> None:
         self.times_ns = times_ns
         self.packed = packed
+        self._rows = rows
+
+    @cached_property
+    def rows(self) -> NDArray[np.intp]:
+        """The place of each fact in the journal, from 0."""
+        return np.arange(len(self), dtype=np.intp) if self._rows is None else self._rows
 
     @cached_property
     def verbs(self) -> NDArray[np.int8]:
@@ -108,7 +117,7 @@ class Facts:
 
     def only(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Facts:
         """The facts where a mask is true, or those at these indices."""
-        return Facts(self.times_ns[which], self.packed[which])
+        return Facts(self.times_ns[which], self.packed[which], self.rows[which])
 
 
 class Journal:

@@ -17,6 +17,9 @@ from edasim.core.clock import Clock, Signal, Stage
 from edasim.core.draws import Draws, Law, SequentialDraw, StreamBundle
 
 Lost = Callable[[Signal], None]
+RECONNECT_NS = 50_000_000
+"""How long an end takes to notice a broken connection and to open the next one: reconnect.backoff.ms of Kafka's Java
+client, taken for all."""
 
 
 class Link:

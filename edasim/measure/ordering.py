@@ -19,16 +19,17 @@ def ordering_violations(orders: Orders, service: str) -> int:
     reading = orders.reading
     facts = reading.of(Verb.applied, service=service)
     numbers = _first_effects(reading.order_of[facts.numbers], reading.path_of[facts.numbers], facts.numbers)
-    messages = reading.run.messages
-    lines: dict[tuple[str, str], list[int]] = {}
-    for message in (messages[number] for number in numbers.tolist()):
-        if message.key is not None:
-            lines.setdefault((message.event, message.key), []).append(message.order)
+    messages, counted = reading.run.messages, orders.counted.tolist()
+    latest: dict[tuple[str, str], int] = {}
     late = 0
-    for line in lines.values():
-        placed = np.array(line)
-        behind = placed < np.maximum.accumulate(placed)
-        late += int(np.sum(behind & orders.counted[placed - 1]))
+    for message in (messages[number] for number in numbers.tolist()):
+        if message.key is None:
+            continue
+        line, order = (message.event, message.key), message.order
+        if order < latest.get(line, order):
+            late += counted[order - 1]
+        else:
+            latest[line] = order
     return late
 
 

@@ -172,10 +172,10 @@ class ServiceReading:
         ins = [self._available(), *again]
         outs = [self._begun(), *self._left_waiting()]
         times = np.concatenate([facts.times_ns for facts in ins + outs])
+        rows = np.concatenate([facts.rows for facts in ins + outs])
         numbers = np.concatenate([facts.numbers for facts in ins + outs])
         comes = np.concatenate([np.ones(len(f), np.bool_) for f in ins] + [np.zeros(len(f), np.bool_) for f in outs])
-        # At one instant a message comes before it begins.
-        order = np.lexsort((~comes, times, numbers))
+        order = np.lexsort((rows, numbers))
         times, numbers, comes = times[order], numbers[order], comes[order]
         new = np.concatenate([[True], numbers[1:] != numbers[:-1]]) if len(numbers) else np.zeros(0, np.bool_)
         previous = np.concatenate([[False], comes[:-1]]) & ~new if len(numbers) else comes

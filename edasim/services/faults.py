@@ -36,8 +36,8 @@ class Breakable(Protocol):
     def restart(self, service: str, workers: list[Worker]) -> None:
         """Those workers come back, as new ones."""
 
-    def refuse(self, part: str, share: float) -> None:
-        """A share of what a part is asked is answered with an error; the negative share undoes it."""
+    def refuse(self, part: str, share: float) -> Mend:
+        """A share of what a part is asked is answered with an error."""
 
     def hold(self, part: str) -> None:
         """A part makes no progress until `release`."""
@@ -188,8 +188,7 @@ class Faults:
         architecture = self.architecture
         if fault.kind == "failing":
             share = 1.0 if fault.share is None else fault.share
-            architecture.refuse(target, share)
-            return lambda: architecture.refuse(target, -share)
+            return architecture.refuse(target, share)
         if fault.kind == "slow":
             return architecture.slow_part(target, fault.by or 1.0)
         if fault.kind == "crash":
@@ -227,5 +226,5 @@ def describe(fault: Fault) -> str:
     if fault.kind == "slow" and fault.by:
         extra = f" by {fault.by:g}x"
     elif fault.share is not None and fault.share < 1:
-        extra = f" {fault.share:.3g}".rstrip() if fault.share > 1 else f" {fault.share * 100:g}%"
+        extra = f" {fault.share * 100:g}%"
     return f"{fault.target} {words.get(fault.kind, fault.kind)}{extra}"

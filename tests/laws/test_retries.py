@@ -105,8 +105,8 @@ def test_a_retry_that_is_given_up_after_four_attempts_is_so_many_arrivals_less()
 # --- F01 ------------------------------------------------------------------------------------------------------------
 
 
-def lost_acknowledgements(percent: float, **service: object) -> Scenario:
-    fault: Parts = {"duplicating": "payment -> broker", "share": f"{percent}%", "at": "0s"}
+def lost_acknowledgements(percent: float, link: str = "payment -> broker", **service: object) -> Scenario:
+    fault: Parts = {"duplicating": link, "share": f"{percent}%", "at": "0s"}
     scenario = single_station("constant 400/s", "1ms", duration="3s", faults={"acks": fault},
                               retry={"attempts": "unlimited", "backoff": "none"})
     return scenario.change({f"services.payment.{name}": value for name, value in service.items()})
@@ -131,6 +131,12 @@ def test_a_lost_acknowledgement_is_one_more_delivery(percent: float, architectur
     found = replicate(f"F01 {percent}", lost_acknowledgements(percent), architecture, deliveries)
     assert_agrees(found, {"deliveries": 1 / (1 - share), "more than one": share, "more than two": share**2,
                           "effects": 1 / (1 - share)})
+
+
+def test_a_lost_answer_of_a_called_service_is_one_more_call() -> None:
+    found = replicate("F01 rpc", lost_acknowledgements(25, "gateway -> payment"), "rpc", deliveries)
+    assert_agrees(found, {"deliveries": 1 / 0.75, "more than one": 0.25, "more than two": 0.25**2,
+                          "effects": 1 / 0.75})
 
 
 @pytest.mark.parametrize("architecture", BROKERS)

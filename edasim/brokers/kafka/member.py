@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Any
 from edasim.brokers.kafka.fetch import Fetch
 from edasim.brokers.kafka.log import FIRST, Partition, Record
 from edasim.core.clock import Signal, Stage, Timer
-from edasim.core.link import CALL, Call, Link
+from edasim.core.link import CALL, RECONNECT_NS, Call, Link
 from edasim.core.world import World
 
 if TYPE_CHECKING:
     from edasim.brokers.kafka.group import Group
 
 MILLISECOND = 1_000_000
-RECONNECT_NS = 50 * MILLISECOND
-"""reconnect.backoff.ms of the Java client."""
 
 
 class Member:

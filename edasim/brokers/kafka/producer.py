@@ -181,7 +181,7 @@ class Producer:
             due_ns = self._unanswered[request] = request.sent_ns + self.request_timeout_ns
             self._timeouts.watch(due_ns)
         self.to_broker.send(request, self._arrives)
-        if self.to_broker.duplicates and self.to_broker.repeats():
+        if self.acks != "0" and self.to_broker.duplicates and self.to_broker.repeats():
             again = Request(self, request.node, request.batches, request.sent_ns)
             again.first = request
             for batch in request.batches:

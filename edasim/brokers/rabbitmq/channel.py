@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from edasim.brokers.rabbitmq.entry import PLAIN, Answer, Entry, Properties, Publication
 from edasim.core.clock import Signal, Stage
-from edasim.core.link import CALL, Call, Link
+from edasim.core.link import CALL, RECONNECT_NS, Call, Link
 from edasim.core.message import Message
 
 if TYPE_CHECKING:
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from edasim.brokers.rabbitmq.queue import Queue
 
 QUORUM_PREFETCH = 2000
-RECONNECT_NS = 50_000_000
-"""How long a client takes to notice a broken connection and open the next one."""
 
 
 class Subscription:
@@ -188,11 +186,10 @@ class Publisher:
     confirm makes a duplicate); without, it counts as published as soon as it is sent.
     """
 
-    def __init__(self, broker: Broker, links: tuple[Link, Link], confirms: bool, reconnect_ns: int) -> None:
+    def __init__(self, broker: Broker, links: tuple[Link, Link], confirms: bool) -> None:
         self.broker = broker
         self.to_broker, self.to_client = links
         self.confirms = confirms
-        self.reconnect_ns = reconnect_ns
         self.unconfirmed: dict[Publication, None] = {}
         self.on_the_wire: dict[Publication, None] = {}
         self._down = False
@@ -238,7 +235,7 @@ class Publisher:
             self.on_the_wire[publication] = None
         link = self.to_broker
         link.send(publication, self._arrives)
-        if link.duplicates and link.repeats():
+        if self.confirms and link.duplicates and link.repeats():
             self.broker.repeated(publication.message.id)
             self.to_broker.send(publication.repetition(), self._arrives)
 
@@ -263,7 +260,7 @@ class Publisher:
         if self._down:
             return
         self._down = True
-        self.broker.world.clock.at(self.broker.world.clock.now_ns + self.reconnect_ns, self._reconnect)
+        self.broker.world.clock.at(self.broker.world.clock.now_ns + RECONNECT_NS, self._reconnect)
 
     def _reconnect(self) -> None:
         self._down = False

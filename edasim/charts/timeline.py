@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -21,43 +22,48 @@ _FEW = 5
 _AT_WORST = "at the worst moment of a run on"
 
 
+@dataclass(frozen=True)
+class _Quantity:
+    """What a chart over time shows: the curve, the number that is its worst moment, and the words around them."""
+
+    path: str
+    curve: str
+    show: Callable[[Interval], str]
+    told: str
+    label: str
+
+
 def backlog(*subjects: Run | Comparison, ax: Axes | None = None, service: str | None = None) -> Axes:
     """Messages that wait for a service over time; without a name, for the one with the most at any time."""
     comparison = comparison_of(subjects)
     chosen = service or hardest_hit(comparison, "services.{}.backlog_max")
-    path = f"services.{chosen}.backlog_max"
-    with styled():
-        ax = axes(ax)
-        most, worst = _worst(comparison, path)
-        _over_time(ax, comparison, f"backlog {chosen}", worst, count_text)
-        title(ax, _titled(comparison, f"{count_text(worst)} messages wait for {chosen} {_AT_WORST} {most}"))
-        ax.set_ylabel(f"messages waiting for {chosen}")
-    return ax
+    return _worst_over_time(ax, comparison, _Quantity(
+        f"services.{chosen}.backlog_max", f"backlog {chosen}", count_text,
+        f"{{}} messages wait for {chosen}", f"messages waiting for {chosen}"))
 
 
 def staleness(*subjects: Run | Comparison, ax: Axes | None = None, service: str | None = None) -> Axes:
     """The age of the oldest accepted order that a service has not applied, over time."""
     comparison = comparison_of(subjects)
     chosen = service or hardest_hit(comparison, "services.{}.staleness_s.max")
-    path = f"services.{chosen}.staleness_s.max"
-    with styled():
-        ax = axes(ax)
-        most, worst = _worst(comparison, path)
-        _over_time(ax, comparison, f"staleness {chosen}", worst, seconds_text)
-        title(ax, _titled(comparison, f"{chosen}'s view is {seconds_text(worst)} old {_AT_WORST} {most}"))
-        ax.set_ylabel(f"age of the oldest order missing in {chosen} (s)")
-    return ax
+    return _worst_over_time(ax, comparison, _Quantity(
+        f"services.{chosen}.staleness_s.max", f"staleness {chosen}", seconds_text,
+        f"{chosen}'s view is {{}} old", f"age of the oldest order missing in {chosen} (s)"))
 
 
 def torn(*subjects: Run | Comparison, ax: Axes | None = None) -> Axes:
     """Orders that stand half done, over time."""
-    comparison = comparison_of(subjects)
+    return _worst_over_time(ax, comparison_of(subjects), _Quantity(
+        "torn_peak", "torn", count_text, "{} orders stand half done", "orders with some effects but not all"))
+
+
+def _worst_over_time(ax: Axes | None, comparison: Comparison, of: _Quantity) -> Axes:
     with styled():
         ax = axes(ax)
-        most, worst = _worst(comparison, "torn_peak")
-        _over_time(ax, comparison, "torn", worst, count_text)
-        title(ax, _titled(comparison, f"{count_text(worst)} orders stand half done {_AT_WORST} {most}"))
-        ax.set_ylabel("orders with some effects but not all")
+        most, worst = _worst(comparison, of.path)
+        _over_time(ax, comparison, of.curve, worst, of.show)
+        title(ax, _titled(comparison, f"{of.told.format(of.show(worst))} {_AT_WORST} {most}"))
+        ax.set_ylabel(of.label)
     return ax
 
 

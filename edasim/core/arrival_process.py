@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,14 +123,15 @@ def within_horizon(instants_ns: Instants | Floats, after_ns: int) -> Instants:
 
 
 @dataclass(frozen=True)
-class Regular(Arrivals):
-    """Like a clock, the first after one interval: `constant 40/s`."""
+class OneRate(Arrivals):
+    """Arrivals that one rate describes, written as `WORD 40/s`."""
 
     rate: float
+    word: ClassVar[str]
 
     @property
     def text(self) -> str:
-        return f"constant {show_rate(self.rate)}"
+        return f"{self.word} {show_rate(self.rate)}"
 
     @property
     def mean_rate(self) -> float:
@@ -141,7 +142,14 @@ class Regular(Arrivals):
         return show_rate(self.rate)
 
     def with_first(self, text: str) -> Arrivals:
-        return Regular(rate_per_s(text))
+        return type(self)(rate_per_s(text))
+
+
+@dataclass(frozen=True)
+class Regular(OneRate):
+    """Like a clock, the first after one interval: `constant 40/s`."""
+
+    word = "constant"
 
     def instants(
         self, uniforms: Uniforms, after_ns: int = 0, placed: int = 0, spent: float = 0.0

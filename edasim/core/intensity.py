@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edasim.core.arrival_process import BLOCK, Arrivals, Uniforms, numbered, rate_ratio
-from edasim.core.quantity import SECOND_NS, rate_per_s, show_duration, show_rate
+from edasim.core.arrival_process import BLOCK, Arrivals, OneRate, Uniforms, numbered, rate_ratio
+from edasim.core.quantity import SECOND_NS, show_duration, show_rate
 from edasim.core.rate_curve import Chunk, Pieces, Varying
 from edasim.core.shapes import Distribution
 
@@ -19,25 +19,10 @@ def _staying(rates: list[float], lengths_s: list[float]) -> Pieces:
 
 
 @dataclass(frozen=True)
-class Poisson(Varying):
+class Poisson(OneRate, Varying):
     """Orders that know nothing of each other: `poisson 40/s`, or `40/s` alone."""
 
-    rate: float
-
-    @property
-    def text(self) -> str:
-        return f"poisson {show_rate(self.rate)}"
-
-    @property
-    def mean_rate(self) -> float:
-        return self.rate
-
-    @property
-    def first(self) -> str:
-        return show_rate(self.rate)
-
-    def with_first(self, text: str) -> Arrivals:
-        return Poisson(rate_per_s(text))
+    word = "poisson"
 
     def pieces(self, uniforms: Uniforms | None) -> Iterator[Pieces]:
         yield _staying([self.rate], [math.inf])

@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edasim.measure.consistency import convergence_s, read_your_writes_violations, staleness, t_visibility
 from edasim.measure.operations import operations
@@ -68,24 +69,20 @@ class Summary:
     @cached_property
     def accept_latency_s(self) -> Floats:
         """Placed to answer, of counted orders that were accepted."""
-        orders = self.orders
-        mask = orders.counted & orders.accepted
-        latency: Floats = orders.accepted_s[mask] - orders.placed_s[mask]
-        return latency
+        return self._since_placed(self.orders.accepted_s, self.orders.counted & self.orders.accepted)
 
     @cached_property
     def completion_latency_s(self) -> Floats:
         """Placed to the last required effect, of counted orders that were accepted; infinite when not done."""
-        orders = self.orders
-        mask = orders.counted & orders.accepted
-        latency: Floats = orders.done_s[mask] - orders.placed_s[mask]
-        return latency
+        return self._since_placed(self.orders.done_s, self.orders.counted & self.orders.accepted)
 
     @cached_property
     def waiting_s(self) -> Floats:
         """What each counted customer waited until a yes, a no, or until leaving; infinite without any."""
-        orders = self.orders
-        latency: Floats = orders.answered_s[orders.counted] - orders.placed_s[orders.counted]
+        return self._since_placed(self.orders.answered_s, self.orders.counted)
+
+    def _since_placed(self, until_s: Floats, which: NDArray[np.bool_]) -> Floats:
+        latency: Floats = until_s[which] - self.orders.placed_s[which]
         return latency
 
     # --- services ---------------------------------------------------------------------------------------------

@@ -23,7 +23,6 @@ class KafkaConsumer:
         self.kafka = kafka
         self.worker = worker
         self.group = group
-        self.leaving = False
         shop = kafka.shop
         self.consumer = Consumer(shop.world, service, worker, shop.policy(service.name))
         self.consumer.intake = self
@@ -33,7 +32,9 @@ class KafkaConsumer:
             hop("broker", service.name, ("broker-to-consumer",), worker.name),
         )
         self.member = Member(shop.world, group, worker.name, links, kafka.consumer_options)
-        self.consumer.on_idle = self._poll_again
+        # A poll is the next thing when all that the last one returned is handled.
+        self.consumer.on_idle = self._commit_and_poll if kafka.options.commit == "poll" else self.member.poll
+        self.consumer.settle = self._settle
         self.member.on_record = self.consumer.take
         self.consumer.waiting = self.member.polled
         self.commit = kafka.options.commit
@@ -43,20 +44,17 @@ class KafkaConsumer:
 
     # --- what the consumer does with a record -----------------------------------------------------------------
 
-    def _poll_again(self) -> None:
-        # All that the last poll returned is handled.
-        if self.leaving:
-            self._goodbye()
-            return
-        if self.commit == "poll":
-            self.member.commit()
+    def _commit_and_poll(self) -> None:
+        self.member.commit()
         self.member.poll()
 
     def handled(self, record: Record, messages: list[Message]) -> None:
         """Publish what follows from it; the record is passed."""
-        if messages:
-            for message in messages:
-                self.kafka.send(self.consumer.service.name, message, self.kafka.topic(message.event))
+        for message in messages:
+            self.kafka.send(self.consumer.service.name, message, self.kafka.topic(message.event))
+        self._settle(record)
+
+    def _settle(self, record: Record) -> None:
         if self._by_record or self._to_broker.duplicates:
             self._passed(record)
 
@@ -95,7 +93,7 @@ class KafkaConsumer:
 
     def leave(self) -> None:
         """Finish the record in hands, commit, and leave the group."""
-        self.leaving = True
+        self.consumer.on_idle = self._goodbye
         self.consumer.retire()
         if not self.consumer.busy:
             self._goodbye()

@@ -139,7 +139,8 @@ class Clock(simpy.Environment):
             callbacks, event.callbacks = event.callbacks, None  # type: ignore[assignment]
             for callback in callbacks:
                 callback(event)
-            if not event._ok and not hasattr(event, "_defused"):
+            # Signals, whose callbacks are a tuple, cannot fail.
+            if type(callbacks) is list and not event._ok and not hasattr(event, "_defused"):
                 raise event._value
             if asked and finished():  # type: ignore[misc]
                 self.halt()

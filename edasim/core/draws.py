@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -89,7 +90,7 @@ class SequentialDraw:
         self._law = law
         self._values: list[Any] = []
         self._block = -1
-        self.draw: Callable[[], Any] = self._sequence().__next__
+        self.draw: Callable[[], Any] = chain.from_iterable(self._sequence()).__next__
 
     def use(self, law: Law) -> None:
         """The values not yet drawn follow another law, made from the same uniforms."""
@@ -98,14 +99,14 @@ class SequentialDraw:
             self._transform()
 
     def _transform(self) -> None:
-        # In place: the iteration in _sequence goes on at its index, over the new values.
+        # In place: the iteration over it goes on at its index, over the new values.
         self._values[:] = self._law(self._stream.uniforms(self._block)).tolist()
 
-    def _sequence(self) -> Iterator[Any]:
+    def _sequence(self) -> Iterator[list[Any]]:
         while True:
             self._block += 1
             self._transform()
-            yield from self._values
+            yield self._values
 
 
 def identity(uniforms: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -153,11 +153,11 @@ class Journal:
     def writer(self, verb: Verb, place: Place) -> Writer:
         """A function that records the verb at the place for a number (mostly a message's id)."""
         code = int(verb) << _VERB_SHIFT | self.place(place) << _PLACE_SHIFT
-        time, pack, clock = self._new_times.append, self._new_packed.append, self._clock
+        times, packed, clock = self._new_times, self._new_packed, self._clock
 
         def record(number: int) -> None:
-            time(clock._now)  # type: ignore[arg-type]
-            pack(code | number)
+            times.append(clock._now)  # type: ignore[arg-type]
+            packed.append(code | number)
 
         return record
 

@@ -48,15 +48,13 @@ class Intake(Protocol):
 
 _GONE: Any = object()
 """What a consumer holds that takes nothing any more."""
-_NOTHING: list[Message] = []
 
 
 class Consumer:
     """Handles one delivery at a time; `waiting` holds those that wait at the client.
 
-    `settle` takes what was handled and publishes nothing (the intake may put a shorter way
-    there); `on_idle` runs when the worker is free and nothing waits (None where the broker
-    pushes what comes next).
+    `settle` takes what was handled and publishes nothing; `on_idle` runs when the worker is free
+    and nothing waits (None where the broker pushes what comes next).
     """
 
     def __init__(self, world: World, service: Service, worker: Worker, policy: RetryPolicy) -> None:
@@ -65,7 +63,7 @@ class Consumer:
         self.policy = policy
         self.intake: Intake
         self.on_idle: Callable[[], None] | None = None
-        self.settle: Callable[[Any], None] = self._settle_alone
+        self.settle: Callable[[Any], None]
         self.delivery: Any = None
         self.waiting: deque[Any] = deque()
         self._retired = False
@@ -126,9 +124,6 @@ class Consumer:
             self.take(self.waiting.popleft())
         elif self.on_idle is not None:
             self.on_idle()
-
-    def _settle_alone(self, delivery: Any) -> None:
-        self.intake.handled(delivery, _NOTHING)
 
     def _settle_failure(self, delivery: Delivery) -> bool:
         """Try again or give up; True when the worker keeps the delivery for another attempt."""

@@ -26,6 +26,16 @@ class Member:
     the offset after the last record that a poll returned (or that was handled, where the application says so).
     """
 
+    # More than 30 attributes in a dict would be slow to look up.
+    __slots__ = (
+        "_assignment", "_born_ns", "_commit_due", "_committer", "_deliveries", "_evicted", "_fetching",
+        "_heartbeat_phase_ns", "_leaves_out", "_next_auto_commit_ns", "_silent_since_ns", "_wake", "_waker",
+        "alive", "auto_commit", "auto_commit_ns", "buffer", "clock", "commit_before", "committing", "consumed",
+        "fetch", "fetch_max_wait_ns", "fetch_min_bytes", "fetched", "generation", "group", "heartbeat_ns",
+        "max_poll_records", "name", "on_record", "partition_fetch_bytes", "polled", "polling", "positions",
+        "rejoin_pending", "session_ns", "settled", "to_broker", "to_client", "world",
+    )
+
     def __init__(self, world: World, group: Group, name: str, links: tuple[Link, Link],
                  options: Mapping[str, Any]) -> None:
         self.world = world

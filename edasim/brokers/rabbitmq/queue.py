@@ -28,6 +28,15 @@ class Queue:
     lies in it is owed to nobody.  `service` names the service that it feeds, or "".
     """
 
+    # More than 30 attributes in a dict would be slow to look up.
+    __slots__ = (
+        "_committed", "_expiring", "_expiry", "_expiry_due", "_last_commit_ns", "_next_position",
+        "_ready_bytes", "_refuses", "_ttl_ns", "acknowledged", "arguments", "broker", "clock", "dead_lettered",
+        "delivered", "dropped", "expired", "fresh", "majority", "max_bytes", "max_length", "name", "parking",
+        "place", "quorum", "redelivered", "returned", "routed", "service", "subscriptions", "uncommitted",
+        "with_room",
+    )
+
     def __init__(self, broker: Broker, name: str, arguments: Mapping[str, object], service: str = "",
                  parking: bool = False) -> None:
         world: World = broker.world

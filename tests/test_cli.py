@@ -245,6 +245,8 @@ def test_ctrl_c_saves_what_is_finished_and_marks_it(
     assert "incomplete" in printed.out
     saved = json.loads((out / "comparison.json").read_text(encoding="utf-8"))
     assert (saved["incomplete"], saved["replications"]) == (True, 2)
+    everywhere = ["differences.json", "verdict.txt", "slide.svg", *(f"{name}.svg" for name in CHARTS)]
+    assert all("ncomplete" in (out / name).read_text(encoding="utf-8") for name in everywhere)
 
 
 def test_ctrl_c_while_drawing_ends_with_130_too(

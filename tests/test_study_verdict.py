@@ -8,9 +8,11 @@ from edasim.scenario.reading import load
 from edasim.study.compare import compare
 from edasim.study.comparison import Comparison
 from edasim.study.headline import headline
-from tests.study_worlds import made_up, observed, small_comparison
+from edasim.study.turning import candidates
+from tests.study_worlds import SMALL, made_up, observed, small_comparison
 
 OUTAGE = {"focus__refused": 40, "orders__refused": 45, "left": 40, "waiting_s__p99": 1.0, "orphan_effects": 90}
+REFUSED = {"orders__refused": 45}
 EVENTS = {"torn_peak": 80, "dead_lettered": 3, "operations__parts": 10, "completion_latency_s__p99": 4.0}
 
 
@@ -113,6 +115,31 @@ def test_what_would_turn_it_was_tried_and_not_guessed() -> None:
     assert was == both.first("monolith").number("orders.refused")
     assert now <= was / 2
     assert f"would turn {now} customers away instead of {was}" in both.verdict()
+
+
+@pytest.mark.parametrize(
+    ("knobs", "tried"),
+    [
+        ("", ["client.timeout=10s", "client.timeout=30s"]),
+        ("client.timeout: 1s .. 15s", ["client.timeout=10s", "client.timeout=15s"]),
+        ("client.timeout: 1s .. 3s", ["client.timeout=3s"]),
+        ("client.timeout: 500ms .. 1s", []),
+    ],
+)
+def test_what_is_tried_stays_within_the_range_of_its_knob(knobs: str, tried: list[str]) -> None:
+    base = outage().observations
+    shop = load(SMALL + (f"knobs: {{{knobs}}}\n" if knobs else ""))
+    left = Comparison(shop, 7, 3, base, {})
+    assert [f"{path}={after}" for path, _, after in candidates(left, three("monolith", left=45, **REFUSED)[0])] == tried
+
+
+def test_more_attempts_and_shorter_timeouts_stay_in_the_range_of_their_knobs_too() -> None:
+    shop = load(SMALL + "knobs: {retry.attempts: 1 .. 8, client.timeout: 400ms .. 30s}\nretry: {attempts: 5}\n")
+    found = list(candidates(Comparison(shop, 7, 3, outage().observations, {}), three("monolith", **REFUSED)[0]))
+    assert found == [("retry.attempts", "5", "8")]
+    slow = shop.change({"client.timeout": "5s", "retry.attempts": 8, "knobs": {"client.timeout": "2s .. 30s"}})
+    found = list(candidates(Comparison(slow, 7, 3, outage().observations, {}), three("monolith", **REFUSED)[0]))
+    assert found[-1] == ("client.timeout", "5s", "2s")
 
 
 def test_effects_made_twice_are_told_of_all_sides() -> None:

@@ -55,6 +55,13 @@ def test_every_help_has_an_example(command: str, capsys: pytest.CaptureFixture[s
     assert f"Example: edasim {command}" in " ".join(capsys.readouterr().out.split())
 
 
+def test_the_help_of_describe_says_that_it_saves_pictures(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["describe", "--help"])
+    told = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "Save a picture of each architecture" in told
+    assert "verdict" not in told
+
+
 def test_check_says_ok(shop: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", shop]) == 0
     assert capsys.readouterr().out == "ok\n"

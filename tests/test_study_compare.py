@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -237,3 +238,10 @@ def test_a_printed_run_has_the_same_words_as_the_table() -> None:
     quiet = str(simulate(small_shop().change({"faults": {}}), "monolith", seed=7))
     assert "not visible 1 s after a yes: none" in quiet
     assert "back to normal" not in quiet
+
+
+def test_the_glossary_has_every_word_of_the_table() -> None:
+    text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    words = re.findall(r"\*\*([^*]+)\*\*", text.partition("## The words of the comparison's table")[2])
+    labels = [str(cell) for cell in small_comparison().table().columns[0].cells]
+    assert [label for label in labels if not label.startswith(("fault: ", *words))] == []

@@ -20,23 +20,33 @@ BLOCK = 1024
 _BLOCK_BITS = 10
 _BLOCKS_KEPT = 64
 _WORDS_PER_COUNT = 4
+_AT_A_COUNT = {"bit_generator": "Philox", "buffer": np.zeros(_WORDS_PER_COUNT, np.uint64),
+               "buffer_pos": _WORDS_PER_COUNT, "has_uint32": 0, "uinteger": 0}
+"""The state of a generator that has used up the numbers of its last count; without which count and key it stands at."""
 
 Law = Callable[[NDArray[np.float64]], NDArray[Any]]
 """The inverse CDF: uniforms in (0, 1) to values."""
 
 
 class Stream:
-    """The uniforms of one purpose and name, addressed by block and by a place (path, n)."""
+    """The uniforms of one purpose and name, addressed by block and by a place (path, n).
 
-    def __init__(self, seed: int, purpose: str, name: str) -> None:
+    `generator` is set to the place before each use: to make a new one would cost more than its numbers.
+    """
+
+    def __init__(self, generator: np.random.Philox, seed: int, purpose: str, name: str) -> None:
         digest = blake2b(f"{seed}\0{purpose}\0{name}".encode(), digest_size=16).digest()
+        self._generator = generator
         self._key = np.frombuffer(digest, dtype="<u8").copy()
 
     def uniforms(self, block: int, path: int = 0, n: int = 0) -> NDArray[np.float64]:
         """The 1,024 uniforms in (0, 1) with the numbers block x 1024 and on."""
         counter = np.array([block * (BLOCK // _WORDS_PER_COUNT), path, n, 0], dtype=np.uint64)
-        raw = np.random.Philox(counter=counter, key=self._key).random_raw(BLOCK)
-        return ((raw >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+        self._generator.state = {**_AT_A_COUNT, "state": {"counter": counter, "key": self._key}}
+        uniforms = (self._generator.random_raw(BLOCK) >> np.uint64(11)).astype(np.float64)
+        uniforms += 0.5
+        uniforms *= 2.0**-53
+        return uniforms
 
 
 class StreamBundle:
@@ -119,10 +129,11 @@ class Draws:
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
+        self._generator = np.random.Philox(0)
 
     def stream(self, purpose: str, name: str) -> Stream:
         """The bare uniforms of a purpose and name."""
-        return Stream(self.seed, purpose, name)
+        return Stream(self._generator, self.seed, purpose, name)
 
     def keyed(self, purpose: str, name: str, law: Law = identity) -> KeyedDraw:
         """Values by (order, path, n): work, failures, poison."""

@@ -64,8 +64,8 @@ class Monolith:
             "commit", "database", shop.scenario.wire.latency("database-commit").quantile_ns)
         self._refusing: list[float] = []
         self._database_luck = world.draws.sequential("fault", "database")
-        self._committed: Stage = (self._commits,)
-        self._again: Stage = (self._after_backoff,)
+        self._committed: Stage = self._commits
+        self._again: Stage = self._after_backoff
         self._held: list[Worker] = []
         self._database_stops = 0
         self._slowness: list[float] = []

@@ -42,7 +42,8 @@ class Stream:
     def uniforms(self, block: int, path: int = 0, n: int = 0) -> NDArray[np.float64]:
         """The 1,024 uniforms in (0, 1) with the numbers block x 1024 and on."""
         counter = np.array([block * (BLOCK // _WORDS_PER_COUNT), path, n, 0], dtype=np.uint64)
-        self._generator.state = {**_AT_A_COUNT, "state": {"counter": counter, "key": self._key}}
+        state: Any = {**_AT_A_COUNT, "state": {"counter": counter, "key": self._key}}
+        self._generator.state = state
         uniforms = (self._generator.random_raw(BLOCK) >> np.uint64(11)).astype(np.float64)
         uniforms += 0.5
         uniforms *= 2.0**-53

@@ -107,7 +107,8 @@ class Link:
                                   Callable[[Signal, Stage, int, bool], None]]:
         """`send` and `foresee` of this link, with what they need at hand: every hop of every message goes here."""
         clock, latency_ns = self.clock, self.latency.draw
-        agenda, number = clock._queue, clock._eid
+        agenda: list[Any] = clock._queue
+        number = clock._eid
         last_arrival_ns: int = 0
 
         def send(signal: Signal, stage: Stage) -> None:
@@ -122,16 +123,15 @@ class Link:
                 arrival_ns = last_arrival_ns
             last_arrival_ns = arrival_ns
             if arrival_ns == now_ns:
-                stage[0](signal)
+                stage(signal)
                 return
-            signal.callbacks = stage
-            heappush(agenda, (arrival_ns, 1, next(number), signal))  # type: ignore[misc]
+            heappush(agenda, (arrival_ns, 1, next(number), stage, signal))
 
         def carry(signal: Signal, stage: Stage, delay_ns: int, at_once: bool) -> None:
             nonlocal last_arrival_ns
             last_arrival_ns = max(last_arrival_ns, int(clock._now) + delay_ns)
             if at_once and last_arrival_ns == clock._now:
-                stage[0](signal)
+                stage(signal)
             else:
                 clock.arm(signal, stage, last_arrival_ns - int(clock._now))
 
@@ -174,7 +174,6 @@ class Call(Signal):
     __slots__ = ("action", "value")
 
     def __init__(self, action: Callable[[Any], None], value: Any) -> None:
-        self.callbacks = None
         self.action = action
         self.value = value
 
@@ -183,5 +182,5 @@ def _deliver(call: Call) -> None:
     call.action(call.value)
 
 
-CALL: Stage = (_deliver,)
+CALL: Stage = _deliver
 """The stage that makes a Call do its action."""

@@ -70,7 +70,7 @@ class Consumer:
         self._starts = 0
         self._last_wait_ns = 0
         self._retried = world.writer(Verb.retried, service.place)
-        self._again: Stage = (self._after_backoff,)
+        self._again: Stage = self._after_backoff
         self._finished = self._attempt_finished
 
     @property

@@ -35,7 +35,7 @@ class Producer:
         self._key_names: dict[int, str] = {}
         self._instants: Iterator[int] = iter(())
         self._signal = Signal()
-        self._due: Stage = (self._arrive,)
+        self._due: Stage = self._arrive
         self._next_ns: int | None = None
         self._spent = 0.0
         self._since_ns = 0
@@ -48,9 +48,7 @@ class Producer:
     def configure(self, spec: ProducerSpec) -> None:
         """Arrivals follow another law from now on; of the interval that is running, what is over stays over."""
         if spec.arrivals != self.spec.arrivals and not self._closed:
-            if self._signal.callbacks is not None:
-                self._signal.callbacks = ()
-                self._signal = Signal()
+            self._signal = Signal()
             now_ns = self.world.clock.now_ns
             self._spent += self.spec.arrivals.spent(self._uniforms, self._since_ns, now_ns)
             self._since_ns = now_ns
@@ -73,7 +71,9 @@ class Producer:
         clock = self.world.clock
         clock.arm(self._signal, self._due, due_ns - clock._now)  # type: ignore[arg-type]
 
-    def _arrive(self, _: Signal) -> None:
+    def _arrive(self, signal: Signal) -> None:
+        if signal is not self._signal:
+            return
         self.placed += 1
         self._spent = 0.0
         self._since_ns = self.world.clock._now  # type: ignore[assignment]
@@ -88,8 +88,7 @@ class Producer:
         """Place no more orders."""
         self._closed = True
         self._next_ns = None
-        if self._signal.callbacks is not None:
-            self._signal.callbacks = ()
+        self._signal = Signal()
 
     @property
     def finished(self) -> bool:

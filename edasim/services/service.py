@@ -52,7 +52,7 @@ class Service:
         self._desks: dict[Worker, Desk] = {}
         self._done: set[int] = set()
         self._answers: dict[int, list[Message]] = {}
-        self._end: Stage = (self._attempt_ends,)
+        self._end: Stage = self._attempt_ends
         self._stops = 0
         self._slowness: list[float] = []
         self._failing: list[float] = []
@@ -95,9 +95,7 @@ class Service:
         if self.speed == 1.0 and work_ns >= 0:
             clock = self._clock
             worker.due_ns = due_ns = clock._now + work_ns  # type: ignore[assignment]
-            timer = worker.timer
-            timer.callbacks = self._end
-            heappush(clock._queue, (due_ns, 1, next(clock._eid), timer))  # type: ignore[misc]
+            heappush(clock._queue, (due_ns, 1, next(clock._eid), self._end, worker.timer))  # type: ignore[misc]
         else:
             self._go_on(worker, work_ns)
 
@@ -113,6 +111,8 @@ class Service:
 
     def _attempt_ends(self, timer: Timer) -> None:
         worker: Worker = timer.owner
+        if timer is not worker.timer:
+            return
         message, finished, nth = worker.message, worker.finished, worker.nth
         assert message is not None and finished is not None, "an attempt ended that nobody had started"
         worker.message = worker.service = None
@@ -240,5 +240,5 @@ class Service:
                 continue
             if before > 0:
                 worker.remaining_ns = round((worker.due_ns - now) * before)
-                worker.timer = worker.timer.cancelled()
+                worker.forget_timer()
             self._go_on(worker, worker.remaining_ns)

@@ -18,8 +18,8 @@ class Worker:
     """A thread of the monolith or of an RPC service, a member of a Kafka group, a RabbitMQ consumer.
 
     `message` is what it holds now (None when idle), `service` whose work it does, `nth` which start of that
-    message this is, `due_ns` when the work ends at the present speed, `remaining_ns` what is left of it while it
-    makes no progress.
+    message this is, `timer` what wakes it (one that it does not hold any more is void), `due_ns` when the work ends
+    at the present speed, `remaining_ns` what is left of it while it makes no progress.
     """
 
     __slots__ = ("alive", "clock", "due_ns", "finished", "message", "name", "nth", "remaining_ns", "service", "timer")
@@ -38,11 +38,16 @@ class Worker:
 
     def wait(self, stage: Stage, delay_ns: int) -> None:
         """Do nothing for a while, then run the stage with the timer (whose owner is this worker)."""
-        self.clock.arm(self.timer, stage, delay_ns)
+        self.clock.arm_timer(self.timer, stage, delay_ns)
+
+    def forget_timer(self) -> None:
+        """What the timer was set for does not happen: go on with a new one."""
+        self.timer.cancelled()
+        self.timer = Timer(self)
 
     def drop(self) -> Message | None:
         """Let go of what it holds without finishing it; returns the message."""
         message = self.message
-        self.timer = self.timer.cancelled()
+        self.forget_timer()
         self.message = self.service = None
         return message

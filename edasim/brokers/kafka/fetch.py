@@ -22,7 +22,6 @@ class Fetch(Signal):
     __slots__ = ("arrives_ns", "member", "patience", "positions", "records", "waiting")
 
     def __init__(self, member: Member) -> None:
-        self.callbacks = None
         self.member = member
         self.positions: dict[Partition, int] = {}
         self.records: list[Record] = []
@@ -89,7 +88,7 @@ class Fetch(Signal):
             wait_ns = max(1, self.member.fetch_max_wait_ns)
             waited = -(-(clock.now_ns - self.arrives_ns) // wait_ns)
             due_ns = self.arrives_ns + max(1, waited) * wait_ns
-            clock.arm(self.patience, _PATIENCE_OVER, max(0, due_ns - clock.now_ns))
+            clock.arm_timer(self.patience, _PATIENCE_OVER, max(0, due_ns - clock.now_ns))
 
     def _enough(self) -> bool:
         if self.member.fetch_min_bytes > 1:
@@ -143,5 +142,5 @@ def _patience_over(timer: Timer) -> None:
     timer.owner.patience_over()
 
 
-_ARRIVES: Stage = (_arrives,)
-_PATIENCE_OVER: Stage = (_patience_over,)
+_ARRIVES: Stage = _arrives
+_PATIENCE_OVER: Stage = _patience_over

@@ -56,7 +56,6 @@ class Replicated(Signal):
     __slots__ = ("end",)
 
     def __init__(self, end: int) -> None:
-        self.callbacks = None
         self.end = end
 
 
@@ -106,7 +105,7 @@ class Partition:
         self.readers: dict[Member, None] = {}
         """The members that have it assigned, of all groups."""
         self.replication = replication
-        self._replicated: Stage = (self._followers_have,)
+        self._replicated: Stage = self._followers_have
         self._waiting_producers: deque[tuple[int, Callable[[Any], None], Any]] = deque()
         self._producers: dict[tuple[int, int], ProducerState] = {}
         world.add_part(self)

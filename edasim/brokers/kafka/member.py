@@ -73,10 +73,10 @@ class Member:
         self._leaves_out = False
         self._assignment: tuple[Mapping[Partition, int], int] | None = None
         self._committer = Timer(self)
-        self._commit_due: Stage = (self._auto_commit_due,)
+        self._commit_due: Stage = self._auto_commit_due
         self._waker = Timer(self)
-        self._wake: Stage = (self._wake_up,)
-        self.fetched: Stage = (self._on_fetched,)
+        self._wake: Stage = self._wake_up
+        self.fetched: Stage = self._on_fetched
         self.to_broker.on_lost = self.to_client.on_lost = self._transmission_lost
         self.to_broker.on_cut = self._cut_off
         self._evicted = False
@@ -204,7 +204,7 @@ class Member:
 
     def _return_from_poll(self) -> None:
         self.polling = False
-        if self.auto_commit and self._committer.callbacks is None:
+        if self.auto_commit and self._committer.stage is None:
             self._arm_commit()
         if not self._fetching:
             self._send_fetch()
@@ -249,7 +249,7 @@ class Member:
     def _wake_at(self, due_ns: int) -> None:
         # A record of a retry topic is not due yet: its partition is paused until it is.
         self._waker = self._waker.cancelled()
-        self.clock.arm(self._waker, self._wake, max(0, due_ns - self.clock.now_ns))
+        self.clock.arm_timer(self._waker, self._wake, max(0, due_ns - self.clock.now_ns))
 
     def _wake_up(self, _: Signal) -> None:
         if self.alive and self.polling and not self.rejoin_pending:
@@ -318,7 +318,7 @@ class Member:
             self.to_broker.send(Call(self.group.commit, (self, self.generation, offsets)), CALL)
 
     def _arm_commit(self) -> None:
-        self.clock.arm(self._committer, self._commit_due, max(0, self._next_auto_commit_ns - self.clock.now_ns))
+        self.clock.arm_timer(self._committer, self._commit_due, max(0, self._next_auto_commit_ns - self.clock.now_ns))
 
     def _auto_commit_due(self, _: Signal) -> None:
         # A consumer that waits in poll commits on time; one that works commits at its next poll.

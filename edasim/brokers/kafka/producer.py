@@ -30,7 +30,6 @@ class Request(Signal):
     __slots__ = ("batches", "first", "node", "producer", "refused", "sent_ns", "waiting")
 
     def __init__(self, producer: Producer, node: int, batches: list[Batch], sent_ns: int) -> None:
-        self.callbacks = None
         self.producer = producer
         self.node = node
         self.batches = batches
@@ -78,9 +77,9 @@ class Producer:
         self._epochs: dict[Partition, int] = {}
         self._unanswered: OrderedDict[Request, int] = OrderedDict()
         self._on_the_wire: dict[Request, None] = {}
-        self._ready: Stage = (self._timer_due,)
-        self._arrives: Stage = (self._on_arrival if self.acks == "0" else cluster.receive,)
-        self.answered: Stage = (self._on_response,)
+        self._ready: Stage = self._timer_due
+        self._arrives: Stage = self._on_arrival if self.acks == "0" else cluster.receive
+        self.answered: Stage = self._on_response
         self._timeouts = Deadlines(self.clock, self._unanswered, self._request_failed)
         self.to_broker.on_lost = self.to_client.on_lost = self._transmission_lost
 
@@ -112,7 +111,7 @@ class Producer:
         node = partition.node
         if ready_ns <= now_ns:
             self._drain(node)
-        elif self._timers[node].callbacks is None or ready_ns < self._armed_for_ns[node]:
+        elif self._timers[node].stage is None or ready_ns < self._armed_for_ns[node]:
             self._arm(node, ready_ns)
         if self.acks == "0" and answer is not None:
             answer(context, True)
@@ -139,10 +138,10 @@ class Producer:
 
     def _arm(self, node: int, due_ns: int) -> None:
         timer = self._timers[node]
-        if timer.callbacks is not None:
+        if timer.stage is not None:
             timer = self._timers[node] = timer.cancelled()
         self._armed_for_ns[node] = due_ns
-        self.clock.arm(timer, self._ready, max(0, due_ns - self.clock.now_ns))
+        self.clock.arm_timer(timer, self._ready, max(0, due_ns - self.clock.now_ns))
 
     def _timer_due(self, timer: Timer) -> None:
         self._drain(timer.owner)

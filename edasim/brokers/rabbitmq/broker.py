@@ -27,7 +27,7 @@ class Broker:
         self.queues: dict[str, Queue] = {}
         self._flush = world.draws.sequential("flush", "rabbitmq", times.flush)
         self._luck = world.draws.sequential("fault", "rabbitmq")
-        self._flushed: Stage = (self._confirm,)
+        self._flushed: Stage = self._confirm
         place = Place("exchange", "rabbitmq")
         self.unroutable = world.writer(Verb.unroutable, place)
         self.repeated = world.writer(Verb.repeated, place)

@@ -34,12 +34,12 @@ class Subscription:
         self.unacked: dict[Entry, None] = {}
         self._on_delivery = on_delivery
         self.on_the_wire: dict[Entry, None] = {}
-        self._arrives: Stage = (self._forgotten_arrives if auto_ack else on_delivery,)
-        self._acked: Stage = (self._on_ack,)
-        self._rejected: Stage = (self._on_reject,)
-        self._requeued: Stage = (self._on_requeue,)
-        self._nacked: Stage = (self._on_nack,)
-        self._swallowed: Stage = (self._on_swallowed,)
+        self._arrives: Stage = self._forgotten_arrives if auto_ack else on_delivery
+        self._acked: Stage = self._on_ack
+        self._rejected: Stage = self._on_reject
+        self._requeued: Stage = self._on_requeue
+        self._nacked: Stage = self._on_nack
+        self._swallowed: Stage = self._on_swallowed
 
     def _window(self, prefetch: int | None) -> int:
         # A quorum queue has a limit of its own where the consumer sets none (rabbit_quorum_queue.erl).
@@ -171,8 +171,7 @@ class Subscription:
     def close(self) -> None:
         """The channel is gone: all its unacknowledged entries return to their places."""
         self._stop_receiving()
-        for entry in self.on_the_wire:
-            entry.callbacks = ()
+        self.queue.clock.call_off({*self.on_the_wire, *self.unacked})
         self.on_the_wire.clear()
         entries = list(self.unacked)
         self.unacked.clear()
@@ -193,8 +192,8 @@ class Publisher:
         self.unconfirmed: dict[Publication, None] = {}
         self.on_the_wire: dict[Publication, None] = {}
         self._down = False
-        self._arrives: Stage = (broker.receive if confirms else self._on_arrival,)
-        self.answered: Stage = (self._on_confirm,)
+        self._arrives: Stage = broker.receive if confirms else self._on_arrival
+        self.answered: Stage = self._on_confirm
         """What a confirm or a refusal from the broker does at the client."""
         self.to_broker.on_lost = self._connection_breaks
         self.to_client.on_lost = self._connection_breaks

@@ -62,8 +62,8 @@ class Queue:
         self._last_commit_ns = 0
         self._expiring = False
         self._expiry = Timer(self)
-        self._expiry_due: Stage = (self._head_expires,)
-        self._committed: Stage = (self._commit,)
+        self._expiry_due: Stage = self._head_expires
+        self._committed: Stage = self._commit
         place = Place("queue", name, service, "parking" if parking else "")
         self.place = place
         self.routed = world.writer(Verb.routed, place)
@@ -274,7 +274,7 @@ class Queue:
         expires_ns = self._head().expires_ns
         if expires_ns:
             self._expiry = self._expiry.cancelled()
-            self.clock.arm(self._expiry, self._expiry_due, max(0, expires_ns - self.clock.now_ns))
+            self.clock.arm_timer(self._expiry, self._expiry_due, max(0, expires_ns - self.clock.now_ns))
 
     def _head_expires(self, _: Signal) -> None:
         while self.ready and self._drop_expired_head():

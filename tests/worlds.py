@@ -304,7 +304,7 @@ class KafkaReader:
     @property
     def partitions(self) -> list[int]:
         """The numbers of the partitions that it has now."""
-        return sorted(partition.number for partition in self.member.positions)
+        return sorted(partition.number for partition in self.member.assigned)
 
     def _on_poll(self, first: Record) -> None:
         self.polls.append(1 + len(self.member.polled))

@@ -13,7 +13,7 @@ from edasim.core.message import Message
 from edasim.core.world import World
 
 if TYPE_CHECKING:
-    from edasim.brokers.kafka.member import Member
+    from edasim.brokers.kafka.progress import Progress
 
 
 class Retrying(NamedTuple):
@@ -102,8 +102,8 @@ class Partition:
         self.place = place
         self.appended = world.writer(Verb.appended, place)
         self.deduplicated = world.writer(Verb.deduplicated, place)
-        self.readers: dict[Member, None] = {}
-        """The members that have it assigned, of all groups."""
+        self.readers: tuple[Progress, ...] = ()
+        """How far the members have come that have it assigned, of all groups."""
         self.replication = replication
         self._replicated: Stage = self._followers_have
         self._waiting_producers: deque[tuple[int, Callable[[Any], None], Any]] = deque()
@@ -162,9 +162,12 @@ class Partition:
         while waiting and waiting[0][0] <= end:
             _, tell, whom = waiting.popleft()
             tell(whom)
-        for member in tuple(self.readers):
-            if member.fetch.waiting:
-                member.fetch.see(self)
+        for progress in self.readers:
+            fetch = progress.member.fetch
+            if fetch.waiting:
+                fetch.see(progress)
+            else:
+                fetch.news = True
 
     def when_replicated(self, end: int, tell: Callable[[Any], None], whom: Any) -> None:
         """Call `tell(whom)` when everything below `end` is in all in-sync replicas."""

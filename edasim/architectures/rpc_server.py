@@ -174,7 +174,7 @@ class Server:
             worker = self.idle.popleft()
             self.busy[worker] = call
             self.delivered(call.step.id)
-            self.service.start(worker, call.step, self._finished)
+            self.service.desk(worker, self._finished).start(call.step)
 
     def _finished(self, worker: Worker, ok: bool) -> None:
         call = self.busy.pop(worker)

@@ -157,7 +157,7 @@ class Journal:
 
         def record(number: int) -> None:
             times.append(clock._now)  # type: ignore[arg-type]
-            packed.append(code | number)
+            packed.append(code + number)
 
         return record
 

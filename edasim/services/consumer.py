@@ -71,7 +71,7 @@ class Consumer:
         self._last_wait_ns = 0
         self._retried = world.writer(Verb.retried, service.place)
         self._again: Stage = self._after_backoff
-        self._finished = self._attempt_finished
+        self._desk = service.desk(worker, self._attempt_finished)
 
     @property
     def busy(self) -> bool:
@@ -95,9 +95,7 @@ class Consumer:
     def offer(self, delivery: Any) -> None:
         """A delivery arrives at the client."""
         if self.delivery is None:
-            self.delivery = delivery
-            self._starts = 1
-            self.service.start(self.worker, delivery.message, self._finished)
+            self.take(delivery)
         else:
             self.waiting.append(delivery)
 
@@ -105,7 +103,7 @@ class Consumer:
         """Begin with a delivery; the consumer must be free."""
         self.delivery = delivery
         self._starts = 1
-        self.service.start(self.worker, delivery.message, self._finished)
+        self._desk.start(delivery.message)
 
     def _attempt_finished(self, worker: Worker, ok: bool) -> None:
         # It holds the delivery until all is said: settling it may bring the next one within the same call.
@@ -143,7 +141,7 @@ class Consumer:
 
     def _after_backoff(self, _: Timer) -> None:
         self._starts += 1
-        self.service.start(self.worker, self.delivery.message, self._finished, again=True)
+        self._desk.start(self.delivery.message, again=True)
 
     def die(self) -> None:
         """Crash with whatever it holds, at work or waiting; nothing is taken any more."""

@@ -210,7 +210,7 @@ class KafkaBench(Bench):
         placed = self.world.messages.place
         start, now = len(self.world.messages) + 1, self.world.clock.now_ns
         messages = [placed(name, start + number, None, 1000, now) for number, name in enumerate(names)]
-        self.topic.partitions[partition].append([(message, FIRST) for message in messages])
+        self.topic.partitions[partition].append([(message, FIRST, None, None) for message in messages])
 
     def group(self, members: int = 1, name: str = "payment", *, begin: bool = True,
               initial_delay_ms: float = 3000, **options: object) -> KafkaGroup:

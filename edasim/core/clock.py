@@ -95,13 +95,14 @@ class Clock(simpy.Environment):
         def arm(signal: Signal, stage: Stage, delay_ns: int) -> None:
             heappush(agenda, (self._now + delay_ns, 1, next(number), stage, signal))
 
+        def arm_timer(timer: Timer, stage: Stage, delay_ns: int) -> None:
+            timer.stage = stage
+            heappush(agenda, (self._now + delay_ns, 1, next(number), _ring, timer))
+
         self.arm = arm
         """`arm(signal, stage, delay_ns)`: the stage runs with the signal after the delay."""
-
-    def arm_timer(self, timer: Timer, stage: Stage, delay_ns: int) -> None:
-        """The stage runs with the timer after the delay, unless the timer is called off."""
-        timer.stage = stage
-        self.arm(timer, _ring, delay_ns)
+        self.arm_timer = arm_timer
+        """The same for a timer, which may be called off until then."""
 
     def call_off(self, signals: Collection[Signal]) -> None:
         """Let these come due without effect, as far as they are on the agenda; for rare things, it goes through all."""

@@ -125,23 +125,23 @@ class Cluster:
         producer, partition = request.producer, batch.partition
         if producer.idempotent:
             known = partition.producer_state(producer.id, batch.epoch)
-            if known.repeats(batch.sequence):
-                for message, _ in batch.messages:
-                    partition.deduplicated(message.id)
-                self._await_followers(request, partition)
+            if not known.accepts(batch.sequence):
+                if known.remembers(batch.sequence):
+                    for record in batch.records:
+                        partition.deduplicated(record[0].id)
+                    self._await_followers(request, partition)
+                else:
+                    # Something before it is missing: out of order, and for the producer to send again.
+                    request.refused = [*(request.refused or ()), batch]
                 return
-            if not known.follows(batch.sequence):
-                # Something before it is missing: out of order, and for the producer to send again.
-                request.refused = [*(request.refused or ()), batch]
-                return
-            known.note(batch.sequence)
-        partition.append(batch.messages)
+        partition.append(batch.records)
         self._await_followers(request, partition)
 
     def _await_followers(self, request: Request, partition: Partition) -> None:
-        if request.producer.acks not in ("0", "1") and partition.high_watermark < partition.end:
+        end = partition.end
+        if request.producer.awaits_followers and partition.high_watermark < end:
             request.waiting += 1
-            partition.when_replicated(partition.end, self._settle, request)
+            partition.when_replicated(end, self._settle, request)
 
     def _settle(self, request: Request) -> None:
         request.waiting -= 1

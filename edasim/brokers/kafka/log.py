@@ -13,6 +13,7 @@ from edasim.core.message import Message
 from edasim.core.world import World
 
 if TYPE_CHECKING:
+    from edasim.brokers.kafka.accumulator import Outgoing
     from edasim.brokers.kafka.progress import Progress
 
 
@@ -65,22 +66,23 @@ class ProducerState:
     Source: KIP-98, KAFKA-5494.
     """
 
-    __slots__ = ("_known",)
+    __slots__ = ("_known", "_next")
 
     def __init__(self) -> None:
         self._known: deque[int] = deque(maxlen=5)
+        self._next = 0
 
-    def repeats(self, sequence: int) -> bool:
+    def accepts(self, sequence: int) -> bool:
+        """Whether this batch is the next one; if so it counts as appended."""
+        if sequence != self._next:
+            return False
+        self._next = sequence + 1
+        self._known.append(sequence)
+        return True
+
+    def remembers(self, sequence: int) -> bool:
         """Whether this batch was appended before."""
         return sequence in self._known
-
-    def follows(self, sequence: int) -> bool:
-        """Whether nothing is missing before it."""
-        return sequence == (self._known[-1] + 1 if self._known else 0)
-
-    def note(self, sequence: int) -> None:
-        """It is appended."""
-        self._known.append(sequence)
 
 
 class Partition:
@@ -135,11 +137,12 @@ class Partition:
             state = self._producers[producer, epoch] = ProducerState()
         return state
 
-    def append(self, messages: list[tuple[Message, Retrying]]) -> None:
-        """Append messages as records; consumers see them when the high watermark passes them."""
-        offset = len(self.records)
-        for message, retry in messages:
-            self.records.append(Record(message, self, offset, retry))
+    def append(self, outgoing: list[Outgoing]) -> None:
+        """Append what a producer sent; consumers see it when the high watermark passes it."""
+        records = self.records
+        offset = len(records)
+        for message, retry, _, _ in outgoing:
+            records.append(Record(message, self, offset, retry))
             self.appended(message.id)
             offset += 1
         if self.replication is None:

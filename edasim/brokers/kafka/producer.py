@@ -59,6 +59,7 @@ class Producer:
         self.to_broker, self.to_client = links
         self.id = cluster.next_producer_id()
         self.acks = str(options["acks"])
+        self.awaits_followers = self.acks not in ("0", "1")
         self.idempotent = bool(options["enable.idempotence"])
         self.in_flight_limit = options["max.in.flight.requests.per.connection"]
         self.retries = options["retries"]
@@ -91,8 +92,8 @@ class Producer:
         """What is not known to be in the log."""
         sent = [batch for request in (*self._unanswered, *self._on_the_wire) for batch in request.batches]
         for batch in sent + self.buffer.batches():
-            for message, _ in batch.messages:
-                yield message
+            for record in batch.records:
+                yield record[0]
 
     # --- into the buffer --------------------------------------------------------------------------------------
 
@@ -107,7 +108,7 @@ class Producer:
         else:
             partition = topic.partition_of(message.key)
         now_ns: int = self.clock._now  # type: ignore[assignment]
-        ready_ns = self.buffer.add(partition, (message, retry), (answer, context), now_ns)
+        ready_ns = self.buffer.add(partition, (message, retry, answer, context), now_ns)
         node = partition.node
         if ready_ns <= now_ns:
             self._drain(node)
@@ -184,7 +185,7 @@ class Producer:
             again = Request(self, request.node, request.batches, request.sent_ns)
             again.first = request
             for batch in request.batches:
-                self.cluster.repeated(batch.messages[0][0].id)
+                self.cluster.repeated(batch.records[0][0].id)
             self.to_broker.send(again, self._arrives)
 
     def _on_response(self, request: Request) -> None:
@@ -198,7 +199,7 @@ class Producer:
                 self._complete(batch, True)
         if refused:
             self._try_again(refused)
-        if self.buffer:
+        if self.buffer.lines[first.node]:
             self._drain(first.node)
 
     def _close(self, request: Request) -> None:
@@ -210,7 +211,7 @@ class Producer:
             return
         batch.done = True
         if self.acks != "0":
-            for answer, context in batch.answers:
+            for _, _, answer, context in batch.records:
                 if answer is not None:
                     answer(context, ok)
 
@@ -219,7 +220,7 @@ class Producer:
     def _transmission_lost(self, signal: Signal) -> None:
         """The connection broke under a request or its response: the client notices and tries again."""
         if isinstance(signal, Request):
-            self.cluster.lost(signal.batches[0].messages[0][0].id)
+            self.cluster.lost(signal.batches[0].records[0][0].id)
             self._on_the_wire.pop(signal, None)
             if (signal.first or signal) in self._unanswered:
                 self._request_failed(signal.first or signal)

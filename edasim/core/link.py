@@ -116,16 +116,15 @@ class Link:
             if self._impaired:
                 self._send_impaired(signal, stage, latency_ns())
                 return
-            now_ns = clock._now
-            arrival_ns = now_ns + latency_ns()
+            delay_ns = latency_ns()
+            arrival_ns = clock._now + delay_ns
             # A connection keeps its order: nothing overtakes what was sent before.
-            if arrival_ns < last_arrival_ns:
-                arrival_ns = last_arrival_ns
-            last_arrival_ns = arrival_ns
-            if arrival_ns == now_ns:
+            if arrival_ns > last_arrival_ns:
+                last_arrival_ns = arrival_ns
+            if delay_ns or last_arrival_ns > arrival_ns:
+                heappush(agenda, (last_arrival_ns, 1, next(number), stage, signal))
+            else:
                 stage(signal)
-                return
-            heappush(agenda, (arrival_ns, 1, next(number), stage, signal))
 
         def carry(signal: Signal, stage: Stage, delay_ns: int, at_once: bool) -> None:
             nonlocal last_arrival_ns
@@ -139,7 +138,9 @@ class Link:
             nonlocal last_arrival_ns
             if self._impaired:
                 return None
-            last_arrival_ns = max(last_arrival_ns, int(clock._now) + latency_ns())
+            arrival_ns = clock._now + latency_ns()
+            if arrival_ns > last_arrival_ns:
+                last_arrival_ns = arrival_ns
             return last_arrival_ns
 
         return send, foresee, carry

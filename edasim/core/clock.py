@@ -168,8 +168,9 @@ class Clock(simpy.Environment):
                 stage(signal)
                 if asked and finished():  # type: ignore[misc]
                     self.halt()
-            if self._now == before:
-                raise TimeStandsStill(_stuck(before, stage, signal))
+            now, _, _, stage, signal = agenda[0]
+            if now == before:
+                raise TimeStandsStill(_stuck(now, stage, signal))
 
 
 class _Stop(Exception):

@@ -92,7 +92,7 @@ class Clock(simpy.Environment):
         agenda: list[Any] = self._queue
         number = self._eid
 
-        def arm(signal: Signal, stage: Stage, delay_ns: int) -> None:
+        def arm(signal: Any, stage: Stage, delay_ns: int) -> None:
             heappush(agenda, (self._now + delay_ns, 1, next(number), stage, signal))
 
         def arm_timer(timer: Timer, stage: Stage, delay_ns: int) -> None:

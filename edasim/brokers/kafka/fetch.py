@@ -41,7 +41,9 @@ class Fetch(Signal):
             link.send(self, _arrives)
             return
         self.arrives_ns = arrives_ns
-        if self.news and self._enough():
+        if not self.news:
+            self.waiting = True
+        elif self._enough():
             self._answer_at_arrival(asked.values())
         else:
             self._wait()

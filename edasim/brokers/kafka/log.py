@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from edasim.core.clock import Signal, Stage
+from edasim.core.clock import Stage
 from edasim.core.conservation import Counts
 from edasim.core.draws import SequentialDraw
 from edasim.core.journal import Place, Verb
@@ -51,15 +51,6 @@ class Record:
         return self.retry.last_wait_ns
 
 
-class Replicated(Signal):
-    """The news that the followers have everything below an offset."""
-
-    __slots__ = ("end",)
-
-    def __init__(self, end: int) -> None:
-        self.end = end
-
-
 class ProducerState:
     """The sequence numbers of an idempotent producer that a partition remembers: those of its last five batches.
 
@@ -94,7 +85,6 @@ class Partition:
 
     def __init__(self, world: World, topic: str, number: int, node: int,
                  replication: SequentialDraw | None, place: Place) -> None:
-        self.world = world
         self.topic = topic
         self.number = number
         self.node = node
@@ -107,7 +97,8 @@ class Partition:
         self.readers: tuple[Progress, ...] = ()
         """How far the members have come that have it assigned, of all groups."""
         self.replication = replication
-        self._replicated: Stage = self._followers_have
+        self._clock = world.clock
+        self._replicated: Stage = self._advance
         self._waiting_producers: deque[tuple[int, Callable[[Any], None], Any]] = deque()
         self._producers: dict[tuple[int, int], ProducerState] = {}
         world.add_part(self)
@@ -150,14 +141,12 @@ class Partition:
             return
         delay_ns = self.replication.draw()
         if delay_ns:
-            self.world.clock.arm(Replicated(offset), self._replicated, delay_ns)
+            self._clock.arm(offset, self._replicated, delay_ns)
         else:
             self._advance(offset)
 
-    def _followers_have(self, news: Replicated) -> None:
-        self._advance(news.end)
-
     def _advance(self, end: int) -> None:
+        # All followers have everything below `end`.
         if end <= self.high_watermark:
             return
         self.high_watermark = end
@@ -172,9 +161,10 @@ class Partition:
             else:
                 fetch.news = True
 
-    def when_replicated(self, end: int, tell: Callable[[Any], None], whom: Any) -> None:
-        """Call `tell(whom)` when everything below `end` is in all in-sync replicas."""
+    def await_followers(self, tell: Callable[[Any], None], whom: Any) -> bool:
+        """Call `tell(whom)` when all in-sync replicas have what is here now; False when they have it already."""
+        end = len(self.records)
         if end <= self.high_watermark:
-            tell(whom)
-        else:
-            self._waiting_producers.append((end, tell, whom))
+            return False
+        self._waiting_producers.append((end, tell, whom))
+        return True

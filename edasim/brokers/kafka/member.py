@@ -233,10 +233,10 @@ class Member:
             deliveries.redelivered(record.message.id)
 
     def _take_from_buffer(self) -> None:
-        now = self.clock.now_ns
+        now: int = self.clock._now  # type: ignore[assignment]
         room = self.max_poll_records
         for partition, records in list(self.buffer.items()):
-            while records and room and records[0].retry.due_ns <= now:
+            while records and room and (records[0].retry is FIRST or records[0].retry.due_ns <= now):
                 self._hand_over(self.assigned[partition], records.popleft())
                 room -= 1
             if not records:
@@ -282,8 +282,10 @@ class Member:
             progress.position = record.offset + 1
             if straight and (record.retry is FIRST or record.retry.due_ns <= now and record.partition not in buffer):
                 self._hand_over(progress, record)
+            elif record.partition in buffer:
+                buffer[record.partition].append(record)
             else:
-                self.buffer.setdefault(record.partition, deque()).append(record)
+                buffer[record.partition] = deque((record,))
         if straight and self.polled:
             self._return_from_poll()
         elif collects:

@@ -48,21 +48,20 @@ class Desk:
         service, worker, number = self.service, self.worker, message.id
         (self.started_again if again else self.started)(number)
         starts = service.starts
-        if number >= len(starts):
+        try:
+            nth = starts[number] = starts[number] + 1
+        except IndexError:
             starts.extend([0] * (number + 1024 - len(starts)))
-        worker.nth = nth = starts[number] = starts[number] + 1
+            nth = starts[number] = 1
+        worker.nth = nth
         worker.message = message
         worker.desk = self
-        if service.special:
-            work_ns = service.special_work(worker, message)
-        else:
-            work_ns = self._work_at(message.order, message.path, nth)
-        worker.remaining_ns = work_ns
-        if service.speed == 1.0 and work_ns >= 0:
-            worker.due_ns = due_ns = self._clock._now + work_ns  # type: ignore[assignment]
+        if service.ordinary:
+            worker.remaining_ns = work_ns = self._work_at(message.order, message.path, nth)
+            worker.due_ns = due_ns = self._clock._now + work_ns
             heappush(self._agenda, (due_ns, 1, next(self._number), _attempt_ends, worker.timer))
         else:
-            self.go_on(work_ns)
+            self.go_on(service.work_now(worker, message))
 
     def go_on(self, work_ns: int) -> None:
         """So much work is left; how long that takes depends on the service's speed."""
@@ -98,7 +97,8 @@ class Service:
 
     Draws are keyed by the order and the message's place in its tree of causes, so that order 17 needs the same
     work in every architecture.  `plain`: neither idempotent nor publishing, so that handling is one effect and no
-    more.  `speed` is 1 in good health, 0 while unavailable, 1/4 when slow by 4x.
+    more; `unlucky`: some attempts fail; `ordinary`: attempts take their work as it is drawn.  `speed` is 1 in good
+    health, 0 while unavailable, 1/4 when slow by 4x.
     """
 
     def __init__(self, world: World, name: str, spec: ServiceSpec) -> None:
@@ -134,10 +134,10 @@ class Service:
         self.fails, self.poison, self.idempotent = spec.fails, spec.poison, spec.idempotent
         self.unlucky = spec.fails > 0 or spec.poison > 0
         self.plain = not (spec.idempotent or spec.publishes)
-        self._note_specials()
+        self._note_health()
 
-    def _note_specials(self) -> None:
-        self.special = self.idempotent or bool(self._failing)
+    def _note_health(self) -> None:
+        self.ordinary = self.speed == 1.0 and not self._failing and not self.idempotent
 
     # --- one attempt ------------------------------------------------------------------------------------------
 
@@ -145,8 +145,8 @@ class Service:
         """The place at which a worker does this service's work; `finished(worker, ok)` hears of each attempt's end."""
         return self.desks.get(worker) or Desk(self, worker, finished)
 
-    def special_work(self, worker: Worker, message: Message) -> int:
-        """The work of an attempt where something fails, or a repetition is recognised; below 0: it fails at once."""
+    def work_now(self, worker: Worker, message: Message) -> int:
+        """The work of an attempt where something may fail or be recognised; below 0: it fails at once."""
         order, path, nth = message.order, message.path, worker.nth
         if self._failing and self._fault_failure.at(order, path, nth) < max(self._failing):
             return -1
@@ -253,18 +253,19 @@ class Service:
     def fail(self, share: float) -> None:
         """This share of the attempts fails at once until `heal` with the same share."""
         self._failing.append(share)
-        self._note_specials()
+        self._note_health()
 
     def heal(self, share: float) -> None:
         """Undo one `fail`."""
         self._failing.remove(share)
-        self._note_specials()
+        self._note_health()
 
     def _change_speed(self) -> None:
         before = self.speed
         self.speed = 0.0 if self._stops else 1.0
         for factor in self._slowness:
             self.speed /= factor
+        self._note_health()
         if self.speed == before:
             return
         now = self.world.clock.now_ns

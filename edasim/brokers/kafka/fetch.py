@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 class Fetch(Signal):
     """The fetch requests of one member, one at a time, and their responses.
 
-    `asked` are the partitions asked for, from their positions on; `records` is the answer.  A request that finds
+    `asked` are the partitions asked for, from their positions on; `answer` holds what each had.  A request that finds
     nothing to answer yet is `waiting` at the broker from `arrives_ns` on without an event of its own; fetch.max.wait.ms
     is watched only where its end makes a difference: while there is something, but less than fetch.min.bytes.
     `news`: whether there may be something that nobody has looked at.
     """
 
-    __slots__ = ("arrives_ns", "asked", "member", "news", "patience", "records", "waiting")
+    __slots__ = ("answer", "arrives_ns", "asked", "member", "news", "patience", "waiting")
 
     def __init__(self, member: Member) -> None:
         self.member = member
         self.asked: dict[Partition, Progress] = {}
-        self.records: list[Record] = []
+        self.answer: dict[Progress, list[Record]] = {}
         self.arrives_ns = 0
         self.waiting = False
         self.news = True
@@ -128,21 +128,26 @@ class Fetch(Signal):
         if self.patience is not None:
             self.patience = self.patience.cancelled() and None
         member = self.member
-        records = self.records = []
+        answer: dict[Progress, list[Record]] = {}
         for progress in partitions:
             partition = progress.partition
-            offset, end, log = progress.position, partition.high_watermark, partition.records
-            room = member.partition_fetch_bytes
-            while offset < end:
-                record = log[offset]
-                size = record.message.size
-                if (room <= 0 or size > room) and records:
-                    self.news = True
-                    break
-                room -= size
-                records.append(record)
-                offset += 1
+            records = partition.records[progress.position : partition.high_watermark]
+            if len(records) * partition.largest > member.partition_fetch_bytes:
+                del records[self._fitting(records, not answer) :]
+            if records:
+                answer[progress] = records
+        self.answer = answer
         member.to_client.send(self, member.fetched)
+
+    def _fitting(self, records: list[Record], at_least_one: bool) -> int:
+        room = self.member.partition_fetch_bytes
+        for number, record in enumerate(records):
+            size = record.message.size
+            if (room <= 0 or size > room) and (number or not at_least_one):
+                self.news = True
+                return number
+            room -= size
+        return len(records)
 
 
 def _arrives(fetch: Fetch) -> None:

@@ -91,6 +91,8 @@ class Partition:
         self.name = f"{topic}-{number}"
         self.records: list[Record] = []
         self.high_watermark = 0
+        self.largest = 0
+        """The size of the largest record."""
         self.place = place
         self.appended = world.writer(Verb.appended, place)
         self.deduplicated = world.writer(Verb.deduplicated, place)
@@ -136,6 +138,8 @@ class Partition:
             records.append(Record(message, self, offset, retry))
             self.appended(message.id)
             offset += 1
+            if message.size > self.largest:
+                self.largest = message.size
         if self.replication is None:
             self._advance(offset)
             return

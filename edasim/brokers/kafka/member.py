@@ -61,7 +61,7 @@ class Member:
         self.generation = -1
         self.assigned: dict[Partition, Progress] = {}
         self.settled: dict[Partition, int] = {}
-        self.buffer: dict[Partition, deque[Record]] = {}
+        self.buffer: dict[Progress, list[Record]] = {}
         self.polled: deque[Record] = deque()
         self.polling = False
         self.rejoin_pending = False
@@ -153,7 +153,7 @@ class Member:
     def _revoke(self, partition: Partition) -> None:
         progress = self.assigned.pop(partition)
         partition.readers = tuple(reader for reader in partition.readers if reader is not progress)
-        self.buffer.pop(partition, None)
+        self.buffer.pop(progress, None)
         self._drop_polled(partition)
 
     def _drop_polled(self, partition: Partition) -> None:
@@ -222,28 +222,32 @@ class Member:
         if self.polling and not self.rejoin_pending:
             self._return_from_poll()
 
-    def _hand_over(self, progress: Progress, record: Record) -> None:
-        progress.consumed = offset = record.offset + 1
-        self.polled.append(record)
-        deliveries = progress.deliveries
-        if offset > deliveries.upto:
-            deliveries.upto = offset
-            deliveries.delivered(record.message.id)
-        else:
-            deliveries.redelivered(record.message.id)
-
     def _take_from_buffer(self) -> None:
         now: int = self.clock._now  # type: ignore[assignment]
         room = self.max_poll_records
-        for partition, records in list(self.buffer.items()):
-            while records and room and (records[0].retry is FIRST or records[0].retry.due_ns <= now):
-                self._hand_over(self.assigned[partition], records.popleft())
-                room -= 1
-            if not records:
-                del self.buffer[partition]
-                if self._leaves_out:
-                    # A partition goes on: the request that left it out is replaced.
-                    self._discard_fetch()
+        polled = self.polled
+        kept = {}
+        for progress, records in self.buffer.items():
+            deliveries = progress.deliveries
+            for record in records[:room]:
+                if record.retry is not FIRST and record.retry.due_ns > now:
+                    break
+                polled.append(record)
+                progress.consumed = offset = record.offset + 1
+                if offset > deliveries.upto:
+                    deliveries.upto = offset
+                    deliveries.delivered(record.message.id)
+                else:
+                    deliveries.redelivered(record.message.id)
+            # What is in the buffer begins where the last poll ended.
+            taken = progress.consumed - records[0].offset
+            room -= taken
+            if taken < len(records):
+                kept[progress] = records[taken:]
+        if self._leaves_out and len(kept) < len(self.buffer):
+            # A partition goes on: the request that left it out is replaced.
+            self._discard_fetch()
+        self.buffer = kept
 
     def _wake_at(self, due_ns: int) -> None:
         # A record of a retry topic is not due yet: its partition is paused until it is.
@@ -261,7 +265,7 @@ class Member:
             now = self.clock.now_ns
             if any(records[0].retry.due_ns <= now for records in self.buffer.values()):
                 return
-            asked = {partition: progress for partition, progress in asked.items() if partition not in self.buffer}
+            asked = {partition: progress for partition, progress in asked.items() if progress not in self.buffer}
         if asked:
             self._fetching = True
             self._leaves_out = asked is not self.assigned
@@ -271,24 +275,12 @@ class Member:
         if fetch is not self.fetch:
             return
         self._fetching = False
-        records = fetch.records
+        for progress, records in fetch.answer.items():
+            # What is asked for has nothing in the buffer.
+            progress.position = records[-1].offset + 1
+            self.buffer[progress] = records
         # As in the Java client, only a poll collects what has arrived and asks for more.
-        collects = self.polling and not self.rejoin_pending
-        straight = collects and not self.buffer and len(records) <= self.max_poll_records
-        now: int = self.clock._now  # type: ignore[assignment]
-        assigned, buffer = self.assigned, self.buffer
-        for record in records:
-            progress = assigned[record.partition]
-            progress.position = record.offset + 1
-            if straight and (record.retry is FIRST or record.retry.due_ns <= now and record.partition not in buffer):
-                self._hand_over(progress, record)
-            elif record.partition in buffer:
-                buffer[record.partition].append(record)
-            else:
-                buffer[record.partition] = deque((record,))
-        if straight and self.polled:
-            self._return_from_poll()
-        elif collects:
+        if self.polling and not self.rejoin_pending:
             self._look_for_records()
 
     def seek(self, partition: Partition, offset: int) -> None:
@@ -296,9 +288,9 @@ class Member:
         assert 0 <= offset <= partition.end, "there is nothing beyond the end of a partition"
         assert partition in self.assigned, "only an assigned partition can be sought in"
         self._discard_fetch()
-        self.buffer.pop(partition, None)
-        self._drop_polled(partition)
         progress = self.assigned[partition]
+        self.buffer.pop(progress, None)
+        self._drop_polled(partition)
         progress.position = progress.consumed = offset
         if self.polling and not self.rejoin_pending:
             self._look_for_records()

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 BLOCK = 1024
 _BLOCK_BITS = 10
+_WITHIN = BLOCK - 1
 _BLOCKS_KEPT = 64
 _WORDS_PER_COUNT = 4
 _AT_A_COUNT = {"bit_generator": "Philox", "buffer": np.zeros(_WORDS_PER_COUNT, np.uint64),
@@ -79,10 +80,10 @@ class KeyedDraw:
         # The first start for an order's first message is nearly all there is: it has a plain number as its key.
         number = order >> _BLOCK_BITS
         key = number if n == 1 and path == 0 else (number, path, n)
-        block = self._blocks.get(key)
-        if block is None:
-            block = self._fill(key, number, path, n)
-        return block[order & (BLOCK - 1)]
+        try:
+            return self._blocks[key][order & _WITHIN]
+        except KeyError:
+            return self._fill(key, number, path, n)[order & _WITHIN]
 
     def _fill(self, key: int | tuple[int, int, int], block: int, path: int, n: int) -> list[Any]:
         # Orders are handled nearly in their order, so the oldest block is the least likely to be asked again.

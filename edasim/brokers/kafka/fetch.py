@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 class Fetch(Signal):
     """The fetch requests of one member, one at a time, and their responses.
 
-    `asked` are the partitions asked for, from their positions on; `answer` holds what each had.  A request that finds
-    nothing to answer yet is `waiting` at the broker from `arrives_ns` on without an event of its own; fetch.max.wait.ms
-    is watched only where its end makes a difference: while there is something, but less than fetch.min.bytes.
+    `asked` are the partitions asked for, from where polls have come to on; `answer` holds what each had.  A request
+    that finds nothing to answer yet is `waiting` at the broker from `arrives_ns` on without an event of its own;
+    fetch.max.wait.ms is watched only where its end makes a difference: while there is something, but less than
+    fetch.min.bytes.
     `news`: whether there may be something that nobody has looked at.
     """
 
@@ -26,14 +27,14 @@ class Fetch(Signal):
     def __init__(self, member: Member) -> None:
         self.member = member
         self.asked: dict[Partition, Progress] = {}
-        self.answer: dict[Progress, list[Record]] = {}
+        self.answer: list[tuple[Progress, list[Record]]] = []
         self.arrives_ns = 0
         self.waiting = False
         self.news = True
         self.patience: Timer | None = None
 
     def send(self, asked: dict[Partition, Progress]) -> None:
-        """Ask, over the wire; positions only move when a fetch is answered, so they may be looked at as they are."""
+        """Ask, over the wire.  Polls only get further when a fetch is answered, so that one may look at them now."""
         self.asked = asked
         link = self.member.to_broker
         arrives_ns = link.foresee()
@@ -100,7 +101,7 @@ class Fetch(Signal):
         if self.member.fetch_min_bytes > 1:
             return self._available_bytes() >= self.member.fetch_min_bytes
         for progress in self.asked.values():
-            if progress.position < progress.partition.high_watermark:
+            if progress.consumed < progress.partition.high_watermark:
                 return True
         # What was not asked for has not been looked at.
         self.news = self.asked is not self.member.assigned
@@ -111,7 +112,7 @@ class Fetch(Signal):
         total = 0
         for progress in self.asked.values():
             partition = progress.partition
-            for offset in range(progress.position, partition.high_watermark):
+            for offset in range(progress.consumed, partition.high_watermark):
                 total += partition.records[offset].message.size
                 if total >= enough:
                     return total
@@ -128,14 +129,14 @@ class Fetch(Signal):
         if self.patience is not None:
             self.patience = self.patience.cancelled() and None
         member = self.member
-        answer: dict[Progress, list[Record]] = {}
+        answer: list[tuple[Progress, list[Record]]] = []
         for progress in partitions:
             partition = progress.partition
-            records = partition.records[progress.position : partition.high_watermark]
+            records = partition.records[progress.consumed : partition.high_watermark]
             if len(records) * partition.largest > member.partition_fetch_bytes:
                 del records[self._fitting(records, not answer) :]
             if records:
-                answer[progress] = records
+                answer.append((progress, records))
         self.answer = answer
         member.to_client.send(self, member.fetched)
 

@@ -61,7 +61,7 @@ class Member:
         self.generation = -1
         self.assigned: dict[Partition, Progress] = {}
         self.settled: dict[Partition, int] = {}
-        self.buffer: dict[Progress, list[Record]] = {}
+        self.buffer: list[tuple[Progress, list[Record]]] = []
         self.polled: deque[Record] = deque()
         self.polling = False
         self.rejoin_pending = False
@@ -153,12 +153,12 @@ class Member:
     def _revoke(self, partition: Partition) -> None:
         progress = self.assigned.pop(partition)
         partition.readers = tuple(reader for reader in partition.readers if reader is not progress)
-        self.buffer.pop(progress, None)
-        self._drop_polled(partition)
+        self._drop_records(progress)
 
-    def _drop_polled(self, partition: Partition) -> None:
+    def _drop_records(self, progress: Progress) -> None:
+        self.buffer = [(other, records) for other, records in self.buffer if other is not progress]
         # In place: the application reads from this very deque.
-        kept = [record for record in self.polled if record.partition is not partition]
+        kept = [record for record in self.polled if record.partition is not progress.partition]
         self.polled.clear()
         self.polled.extend(kept)
 
@@ -201,7 +201,7 @@ class Member:
         if not self._fetching:
             self._send_fetch()
         if self.buffer:
-            self._wake_at(min(records[0].retry.due_ns for records in self.buffer.values()))
+            self._wake_at(min(records[0].retry.due_ns for _, records in self.buffer))
 
     def _return_from_poll(self) -> None:
         self.polling = False
@@ -226,12 +226,15 @@ class Member:
         now: int = self.clock._now  # type: ignore[assignment]
         room = self.max_poll_records
         polled = self.polled
-        kept = {}
-        for progress, records in self.buffer.items():
+        kept = []
+        for progress, records in self.buffer:
             deliveries = progress.deliveries
-            for record in records[:room]:
-                if record.retry is not FIRST and record.retry.due_ns > now:
+            taken = 0
+            for record in records:
+                if taken == room or (record.retry is not FIRST and record.retry.due_ns > now):
+                    kept.append((progress, records[taken:]))
                     break
+                taken += 1
                 polled.append(record)
                 progress.consumed = offset = record.offset + 1
                 if offset > deliveries.upto:
@@ -239,11 +242,7 @@ class Member:
                     deliveries.delivered(record.message.id)
                 else:
                     deliveries.redelivered(record.message.id)
-            # What is in the buffer begins where the last poll ended.
-            taken = progress.consumed - records[0].offset
             room -= taken
-            if taken < len(records):
-                kept[progress] = records[taken:]
         if self._leaves_out and len(kept) < len(self.buffer):
             # A partition goes on: the request that left it out is replaced.
             self._discard_fetch()
@@ -263,9 +262,10 @@ class Member:
         if self.buffer:
             # Nothing is asked for while something is at hand; what is not due yet is paused, and left out.
             now = self.clock.now_ns
-            if any(records[0].retry.due_ns <= now for records in self.buffer.values()):
+            if any(records[0].retry.due_ns <= now for _, records in self.buffer):
                 return
-            asked = {partition: progress for partition, progress in asked.items() if progress not in self.buffer}
+            paused = [progress for progress, _ in self.buffer]
+            asked = {partition: progress for partition, progress in asked.items() if progress not in paused}
         if asked:
             self._fetching = True
             self._leaves_out = asked is not self.assigned
@@ -275,10 +275,7 @@ class Member:
         if fetch is not self.fetch:
             return
         self._fetching = False
-        for progress, records in fetch.answer.items():
-            # What is asked for has nothing in the buffer.
-            progress.position = records[-1].offset + 1
-            self.buffer[progress] = records
+        self.buffer += fetch.answer
         # As in the Java client, only a poll collects what has arrived and asks for more.
         if self.polling and not self.rejoin_pending:
             self._look_for_records()
@@ -289,9 +286,8 @@ class Member:
         assert partition in self.assigned, "only an assigned partition can be sought in"
         self._discard_fetch()
         progress = self.assigned[partition]
-        self.buffer.pop(progress, None)
-        self._drop_polled(partition)
-        progress.position = progress.consumed = offset
+        self._drop_records(progress)
+        progress.consumed = offset
         if self.polling and not self.rejoin_pending:
             self._look_for_records()
 

@@ -25,14 +25,15 @@ class Deliveries:
 class Progress:
     """A partition that a member has assigned.
 
-    `position` is what to fetch next, `consumed` what a commit may say: the offset after the last record that a poll
-    returned; `committing` is what the last commit said.
+    `consumed` is the offset after the last record that a poll returned: what a commit may say, and what to fetch next,
+    since nothing is asked for while something of the partition is in the buffer.  `committing` is what the last commit
+    said.
     """
 
-    __slots__ = ("committing", "consumed", "deliveries", "member", "partition", "position")
+    __slots__ = ("committing", "consumed", "deliveries", "member", "partition")
 
     def __init__(self, member: Member, partition: Partition, offset: int, deliveries: Deliveries) -> None:
         self.member = member
         self.partition = partition
         self.deliveries = deliveries
-        self.position = self.consumed = self.committing = offset
+        self.consumed = self.committing = offset

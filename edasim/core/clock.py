@@ -86,6 +86,8 @@ def _nothing(_: object) -> None:
 class Clock(simpy.Environment):
     """SimPy's environment with integer nanoseconds; `now_ns` is the time, `arm` puts a signal on the agenda."""
 
+    _now: int
+
     def __init__(self) -> None:
         super().__init__(0)
         self._eid = count()
@@ -113,7 +115,8 @@ class Clock(simpy.Environment):
 
     def schedule(self, event: simpy.Event, priority: Any = 1, delay: float = 0) -> None:
         """Put an event of SimPy on the agenda; SimPy calls this."""
-        heappush(self._queue, (self._now + delay, priority, next(self._eid), _happen, event))  # type: ignore[misc]
+        agenda: list[Any] = self._queue
+        heappush(agenda, (self._now + delay, priority, next(self._eid), _happen, event))
 
     def step(self) -> None:
         """Process the next event; SimPy's own `run` calls this."""
@@ -126,7 +129,7 @@ class Clock(simpy.Environment):
     @property
     def now_ns(self) -> int:
         """The time since the start of the run, in nanoseconds."""
-        return self._now  # type: ignore[return-value]
+        return self._now
 
     def at(self, due_ns: int, action: Callable[[], None]) -> Signal:
         """Run an action at an instant; for rare things, where a closure reads best."""

@@ -156,7 +156,7 @@ class Journal:
         times, packed, clock = self._new_times, self._new_packed, self._clock
 
         def record(number: int) -> None:
-            times.append(clock._now)  # type: ignore[arg-type]
+            times.append(clock._now)
             packed.append(code + number)
 
         return record

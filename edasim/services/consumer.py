@@ -111,8 +111,9 @@ class Consumer:
         if ok:
             service = self.service
             if service.plain:
-                service.applied(delivery.message.id)
-                self.settle(delivery)
+                applied, settle = service.applied, self.settle
+                applied(delivery.message.id)
+                settle(delivery)
             else:
                 self.intake.handled(delivery, service.apply(delivery.message))
         elif self._settle_failure(delivery):
@@ -120,8 +121,8 @@ class Consumer:
         self.delivery = _GONE if self._retired else None
         if self.waiting:
             self.take(self.waiting.popleft())
-        elif self.on_idle is not None:
-            self.on_idle()
+        elif (on_idle := self.on_idle) is not None:
+            on_idle()
 
     def _settle_failure(self, delivery: Delivery) -> bool:
         """Try again or give up; True when the worker keeps the delivery for another attempt."""

@@ -57,7 +57,8 @@ class Desk:
         worker.message = message
         worker.desk = self
         if service.ordinary:
-            worker.remaining_ns = work_ns = self._work_at(message.order, message.path, nth)
+            work_at = self._work_at
+            worker.remaining_ns = work_ns = work_at(message.order, message.path, nth)
             worker.due_ns = due_ns = self._clock._now + work_ns
             heappush(self._agenda, (due_ns, 1, next(self._number), _attempt_ends, worker.timer))
         else:
@@ -83,13 +84,10 @@ def _attempt_ends(timer: Timer) -> None:
     desk, message, nth = worker.desk, worker.message, worker.nth
     assert message is not None and desk is not None, "an attempt ended that nobody had started"
     worker.message = worker.desk = None
-    service = desk.service
-    if worker.remaining_ns < 0 or (service.unlucky and nth > 0 and service.has_bad_luck(message, nth)):
-        desk.failed(message.id)
-        desk.finished(worker, False)
-    else:
-        desk.handled(message.id)
-        desk.finished(worker, True)
+    service, finished = desk.service, desk.finished
+    ok = worker.remaining_ns >= 0 and not (service.unlucky and nth > 0 and service.has_bad_luck(message, nth))
+    (desk.handled if ok else desk.failed)(message.id)
+    finished(worker, ok)
 
 
 class Service:

@@ -37,7 +37,8 @@ class Fetch(Signal):
         """Ask, over the wire.  Polls only get further when a fetch is answered, so that one may look at them now."""
         self.asked = asked
         link = self.member.to_broker
-        arrives_ns = link.foresee()
+        foresee = link.foresee
+        arrives_ns = foresee()
         if arrives_ns is None:
             link.send(self, _arrives)
             return
@@ -51,7 +52,7 @@ class Fetch(Signal):
 
     def _answer_at_arrival(self, partitions: Iterable[Progress]) -> None:
         clock = self.member.clock
-        ahead_ns: int = self.arrives_ns - clock._now  # type: ignore[assignment]
+        ahead_ns: int = self.arrives_ns - clock._now
         if ahead_ns > 0:
             clock.arm(self, _arrives, ahead_ns)
         else:
@@ -138,7 +139,8 @@ class Fetch(Signal):
             if records:
                 answer.append((progress, records))
         self.answer = answer
-        member.to_client.send(self, member.fetched)
+        send = member.to_client.send
+        send(self, member.fetched)
 
     def _fitting(self, records: list[Record], at_least_one: bool) -> int:
         room = self.member.partition_fetch_bytes

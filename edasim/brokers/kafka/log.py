@@ -99,7 +99,7 @@ class Partition:
         self.readers: tuple[Progress, ...] = ()
         """How far the members have come that have it assigned, of all groups."""
         self.replication = replication
-        self._clock = world.clock
+        self._arm = world.clock.arm
         self._replicated: Stage = self._advance
         self._waiting_producers: deque[tuple[int, Callable[[Any], None], Any]] = deque()
         self._producers: dict[tuple[int, int], ProducerState] = {}
@@ -132,20 +132,21 @@ class Partition:
 
     def append(self, outgoing: list[Outgoing]) -> None:
         """Append what a producer sent; consumers see it when the high watermark passes it."""
-        records = self.records
+        records, appended = self.records, self.appended
         offset = len(records)
         for message, retry, _, _ in outgoing:
             records.append(Record(message, self, offset, retry))
-            self.appended(message.id)
+            appended(message.id)
             offset += 1
             if message.size > self.largest:
                 self.largest = message.size
         if self.replication is None:
             self._advance(offset)
             return
-        delay_ns = self.replication.draw()
+        draw, arm = self.replication.draw, self._arm
+        delay_ns = draw()
         if delay_ns:
-            self._clock.arm(offset, self._replicated, delay_ns)
+            arm(offset, self._replicated, delay_ns)
         else:
             self._advance(offset)
 

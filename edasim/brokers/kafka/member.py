@@ -211,7 +211,8 @@ class Member:
             self._send_fetch()
         if self.commit_before:
             self.commit()
-        self.on_record(self.polled.popleft())
+        on_record = self.on_record
+        on_record(self.polled.popleft())
 
     def give_again(self, record: Record) -> None:
         """What the broker knew of a record's handling is lost: the application gets it once more."""
@@ -223,9 +224,9 @@ class Member:
             self._return_from_poll()
 
     def _take_from_buffer(self) -> None:
-        now: int = self.clock._now  # type: ignore[assignment]
+        now = self.clock._now
         room = self.max_poll_records
-        polled = self.polled
+        hand_over = self.polled.append
         kept = []
         for progress, records in self.buffer:
             deliveries = progress.deliveries
@@ -235,13 +236,12 @@ class Member:
                     kept.append((progress, records[taken:]))
                     break
                 taken += 1
-                polled.append(record)
+                hand_over(record)
                 progress.consumed = offset = record.offset + 1
-                if offset > deliveries.upto:
+                first = offset > deliveries.upto
+                if first:
                     deliveries.upto = offset
-                    deliveries.delivered(record.message.id)
-                else:
-                    deliveries.redelivered(record.message.id)
+                (deliveries.delivered if first else deliveries.redelivered)(record.message.id)
             room -= taken
         if self._leaves_out and len(kept) < len(self.buffer):
             # A partition goes on: the request that left it out is replaced.

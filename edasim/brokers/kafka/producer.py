@@ -41,7 +41,8 @@ class Request(Signal):
     def respond(self) -> None:
         """At the broker: answer, over the wire."""
         if self.producer.acks != "0":
-            self.producer.to_client.send(self, self.producer.answered)
+            send = self.producer.to_client.send
+            send(self, self.producer.answered)
 
 
 class Producer:
@@ -107,7 +108,7 @@ class Producer:
             partition = topic.partitions[self._sticky_partition(topic, message.size)]
         else:
             partition = topic.partition_of(message.key)
-        now_ns: int = self.clock._now  # type: ignore[assignment]
+        now_ns = self.clock._now
         ready_ns = self.buffer.add(partition, (message, retry, answer, context), now_ns)
         node = partition.node
         if ready_ns <= now_ns:
@@ -142,14 +143,15 @@ class Producer:
         if timer.stage is not None:
             timer = self._timers[node] = timer.cancelled()
         self._armed_for_ns[node] = due_ns
-        self.clock.arm_timer(timer, self._ready, max(0, due_ns - self.clock.now_ns))
+        arm_timer = self.clock.arm_timer
+        arm_timer(timer, self._ready, max(0, due_ns - self.clock._now))
 
     def _timer_due(self, timer: Timer) -> None:
         self._drain(timer.owner)
 
     def _drain(self, node: int) -> None:
         """Send what is ready; watch for what will be."""
-        now_ns: int = self.clock._now  # type: ignore[assignment]
+        now_ns = self.clock._now
         buffer = self.buffer
         for batch in buffer.expired(node, now_ns):
             self._give_up(batch)
@@ -180,7 +182,8 @@ class Producer:
             self._in_flight[request.node] += 1
             due_ns = self._unanswered[request] = request.sent_ns + self.request_timeout_ns
             self._timeouts.watch(due_ns)
-        self.to_broker.send(request, self._arrives)
+        send = self.to_broker.send
+        send(request, self._arrives)
         if self.acks != "0" and self.to_broker.duplicates and self.to_broker.repeats():
             again = Request(self, request.node, request.batches, request.sent_ns)
             again.first = request

@@ -70,17 +70,14 @@ class Subscription:
 
     def deliver(self, entry: Entry) -> None:
         """At the broker: send an entry to the client."""
-        queue = self.queue
-        if entry.redelivered:
-            queue.redelivered(entry.message.id)
-        else:
-            queue.delivered(entry.message.id)
+        queue, send = self.queue, self.to_client.send
+        (queue.redelivered if entry.redelivered else queue.delivered)(entry.message.id)
         if self.auto_ack:
             queue.acknowledged(entry.message.id)
             self.on_the_wire[entry] = None
         else:
             self.unacked[entry] = None
-        self.to_client.send(entry, self._arrives)
+        send(entry, self._arrives)
 
     def _forgotten_arrives(self, entry: Entry) -> None:
         # The broker has forgotten it; only that it is on the wire has to be known.
@@ -93,7 +90,8 @@ class Subscription:
         """basic.ack; when the wire swallows it the broker delivers the entry again."""
         if not self.auto_ack:
             link = self.to_broker
-            link.send(entry, self._swallowed if link.duplicates and link.repeats() else self._acked)
+            send = link.send
+            send(entry, self._swallowed if link.duplicates and link.repeats() else self._acked)
 
     def reject(self, entry: Entry) -> None:
         """basic.reject without requeue: dead-lettered, or dropped."""
@@ -143,7 +141,8 @@ class Subscription:
         if self.unacked.pop(entry, self) is not None:
             return
         queue = self.queue
-        queue.acknowledged(entry.message.id)
+        acknowledged = queue.acknowledged
+        acknowledged(entry.message.id)
         if not self.waits_for_turn:
             queue.offer_room(self)
             if queue.fresh or queue.returned:
@@ -233,7 +232,8 @@ class Publisher:
         if not self.confirms:
             self.on_the_wire[publication] = None
         link = self.to_broker
-        link.send(publication, self._arrives)
+        send = link.send
+        send(publication, self._arrives)
         if self.confirms and link.duplicates and link.repeats():
             self.broker.repeated(publication.message.id)
             self.to_broker.send(publication.repetition(), self._arrives)

@@ -136,7 +136,8 @@ class Queue:
         elif self.with_room and not (
                 self._ttl_ns is not None or publication.properties is not PLAIN or self.fresh or self.returned):
             # A consumer is free and nothing is ahead: the entry does not stop here.
-            self.routed(entry.message.id)
+            routed = self.routed
+            routed(entry.message.id)
             entry.position = self._next_position
             self._next_position += 1
             self._hand_over(entry)

@@ -76,9 +76,9 @@ def test_a_signal_is_armed_again_and_again() -> None:
     def tick(signal: Signal) -> None:
         log.append(clock.now_ns)
         if len(log) < 3:
-            clock.arm(signal, (tick,), 10)
+            clock.arm(signal, tick, 10)
 
-    clock.arm(Signal(), (tick,), 10)
+    clock.arm(Signal(), tick, 10)
     clock.advance(100)
     assert log == [10, 20, 30]
 
@@ -86,9 +86,9 @@ def test_a_signal_is_armed_again_and_again() -> None:
 def test_a_timer_that_was_called_off_comes_due_without_effect() -> None:
     clock, log = Clock(), []
     timer = Timer("owner")
-    clock.arm(timer, (lambda _: log.append("old"),), 10)
+    clock.arm_timer(timer, lambda _: log.append("old"), 10)
     fresh = timer.cancelled()
-    clock.arm(fresh, (lambda timer: log.append(timer.owner),), 5)
+    clock.arm_timer(fresh, lambda timer: log.append(timer.owner), 5)
     clock.advance(20)
     assert log == ["owner"]
     assert fresh.cancelled() is fresh  # nothing to call off
@@ -159,9 +159,9 @@ def test_a_million_events_at_one_instant_name_their_culprit() -> None:
     clock = Clock()
 
     def spinning(signal: Signal) -> None:
-        clock.arm(signal, (spinning,), 0)
+        clock.arm(signal, spinning, 0)
 
-    clock.arm(Signal(), (spinning,), SECOND)
+    clock.arm(Signal(), spinning, SECOND)
     with pytest.raises(TimeStandsStill, match=r"stands still at 1 s.*spinning"):
         clock.advance(2 * SECOND)
 

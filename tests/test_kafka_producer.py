@@ -204,8 +204,8 @@ def test_the_waits_between_retries_double_up_to_their_maximum() -> None:
     writer = kafka.producer(retry_backoff_ms=100, retry_backoff_max_ms=400)
     kafka.cluster.refusing.append(1.0)
     tries: list[float] = []
-    (hear,) = writer.producer.answered
-    writer.producer.answered = (lambda request: (tries.append(kafka.now_ms), hear(request)),)
+    hear = writer.producer.answered
+    writer.producer.answered = lambda request: (tries.append(kafka.now_ms), hear(request))
     writer.send("a")
     kafka.advance(2500)
     waits = [later - earlier for earlier, later in pairwise(tries)]

@@ -210,7 +210,7 @@ class KafkaBench(Bench):
         placed = self.world.messages.place
         start, now = len(self.world.messages) + 1, self.world.clock.now_ns
         messages = [placed(name, start + number, None, 1000, now) for number, name in enumerate(names)]
-        self.topic.partitions[partition].append([(message, FIRST) for message in messages])
+        self.topic.partitions[partition].append([(message, FIRST, None, None) for message in messages])
 
     def group(self, members: int = 1, name: str = "payment", *, begin: bool = True,
               initial_delay_ms: float = 3000, **options: object) -> KafkaGroup:
@@ -304,7 +304,7 @@ class KafkaReader:
     @property
     def partitions(self) -> list[int]:
         """The numbers of the partitions that it has now."""
-        return sorted(partition.number for partition in self.member.positions)
+        return sorted(partition.number for partition in self.member.assigned)
 
     def _on_poll(self, first: Record) -> None:
         self.polls.append(1 + len(self.member.polled))

@@ -108,7 +108,7 @@ class KafkaConsumer:
 
     def _handled_upto(self) -> dict[Any, int]:
         # close() commits positions; what a poll returned but nobody handled is given back first.
-        upto = dict(self.member.consumed)
+        upto = self.member.consumed()
         for record in reversed(self.member.polled):
             upto[record.partition] = record.offset
         return upto

@@ -64,8 +64,8 @@ class Monolith:
             "commit", "database", shop.scenario.wire.latency("database-commit").quantile_ns)
         self._refusing: list[float] = []
         self._database_luck = world.draws.sequential("fault", "database")
-        self._committed: Stage = (self._commits,)
-        self._again: Stage = (self._after_backoff,)
+        self._committed: Stage = self._commits
+        self._again: Stage = self._after_backoff
         self._held: list[Worker] = []
         self._database_stops = 0
         self._slowness: list[float] = []
@@ -154,7 +154,7 @@ class Monolith:
             return
         _, _, transaction.service, transaction.message = heappop(transaction.steps)
         transaction.attempt = 1
-        transaction.service.start(thread, transaction.message, self._attempt_finished)
+        self._start(thread, transaction)
 
     def _attempt_finished(self, thread: Worker, ok: bool) -> None:
         transaction = self.busy[thread]
@@ -182,8 +182,11 @@ class Monolith:
         thread: Worker = timer.owner
         transaction = self.busy[thread]
         transaction.attempt += 1
+        self._start(thread, transaction, again=True)
+
+    def _start(self, thread: Worker, transaction: Transaction, again: bool = False) -> None:
         assert transaction.service is not None
-        transaction.service.start(thread, transaction.message, self._attempt_finished, again=True)
+        transaction.service.desk(thread, self._attempt_finished).start(transaction.message, again)
 
     # --- the transaction's end --------------------------------------------------------------------------------
 
@@ -222,8 +225,8 @@ class Monolith:
         thread = self._threads_of.get(request)
         if thread is None or not self.options.cancels:
             return
-        if thread.service is not None:
-            thread.service.interrupt(thread)
+        if thread.desk is not None:
+            thread.desk.service.interrupt(thread)
         else:
             thread.drop()
         if thread in self._held:
@@ -239,9 +242,8 @@ class Monolith:
         for thread in threads:
             transaction = self.busy.pop(thread)
             del self._threads_of[transaction.request]
-            working = thread.service
-            if working is not None:
-                working.crash(thread)
+            if thread.desk is not None:
+                thread.desk.service.crash(thread)
             else:
                 thread.drop()
             self.dropped(transaction.request.message.id)

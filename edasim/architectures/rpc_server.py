@@ -26,7 +26,6 @@ class Call(Signal):
     __slots__ = ("attempt", "echo", "error", "last_wait_ns", "open", "order", "published", "server", "step")
 
     def __init__(self, order: OpenOrder, server: Server, step: Message, attempt: int, last_wait_ns: int) -> None:
-        self.callbacks = None
         self.order = order
         self.server = server
         self.step = step
@@ -78,8 +77,8 @@ class Server:
         self.to_service: Link = network.link("gateway", service.name, ("gateway-to-service",))
         self.to_gateway: Link = network.link(service.name, "gateway", ("service-to-gateway",))
         self.to_service.on_lost = self.to_gateway.on_lost = self._connection_lost
-        self._arrives: Stage = (self._on_arrival,)
-        self._answers: Stage = (rpc.on_answer,)
+        self._arrives: Stage = self._on_arrival
+        self._answers: Stage = rpc.on_answer
         place = Place("queue", service.name, service.name)
         self.place = place
         self.routed = world.writer(Verb.routed, place)
@@ -175,7 +174,7 @@ class Server:
             worker = self.idle.popleft()
             self.busy[worker] = call
             self.delivered(call.step.id)
-            self.service.start(worker, call.step, self._finished)
+            self.service.desk(worker, self._finished).start(call.step)
 
     def _finished(self, worker: Worker, ok: bool) -> None:
         call = self.busy.pop(worker)

@@ -6,19 +6,19 @@ again, so that a delivery allocates nothing on its way.
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from heapq import heappop, heappush
-from itertools import count
+from itertools import count, repeat
 from typing import Any
 
 import simpy
 
 SECOND = 1_000_000_000
 SAME_INSTANT_LIMIT = 1_000_000
-"""So many events at one instant mean that time has stopped moving."""
+"""So many events in a row at one instant mean that time has stopped moving; twice as many are never processed."""
 
-Stage = tuple[Callable[[Any], None]]
-"""What happens when a signal comes due, in the shape in which SimPy wants callbacks."""
+Stage = Callable[[Any], None]
+"""What happens when a signal comes due; it is given the signal."""
 
 
 class TimeStandsStill(RuntimeError):
@@ -26,32 +26,35 @@ class TimeStandsStill(RuntimeError):
 
 
 class Signal:
-    """An event that is armed again and again; SimPy asks of an event only `callbacks` and `_ok`."""
+    """What is put on the agenda again and again, and given to the stage that it was armed with."""
 
-    __slots__ = ("callbacks",)
-    _ok = True
-
-    callbacks: Sequence[Callable[[Any], None]] | None
-
-    def __init__(self) -> None:
-        self.callbacks = None
+    __slots__ = ()
 
 
 class Timer(Signal):
-    """A signal with an owner, which can be called off (`cancelled` hands out the one to go on with)."""
+    """A signal with an owner, which can be called off (`cancelled` hands out the one to go on with).
 
-    __slots__ = ("owner",)
+    `stage` is what happens when it comes due, None while it is not armed (by `Clock.arm_timer`).
+    """
+
+    __slots__ = ("owner", "stage")
 
     def __init__(self, owner: Any) -> None:
-        self.callbacks = None
         self.owner = owner
+        self.stage: Stage | None = None
 
     def cancelled(self) -> Timer:
         """Call this timer off; what is on the agenda comes due without effect."""
-        if self.callbacks is None:
+        if self.stage is None:
             return self
-        self.callbacks = ()
+        self.stage = None
         return Timer(self.owner)
+
+
+def _ring(timer: Timer) -> None:
+    stage, timer.stage = timer.stage, None
+    if stage is not None:
+        stage(timer)
 
 
 class Action(Signal):
@@ -60,7 +63,6 @@ class Action(Signal):
     __slots__ = ("action",)
 
     def __init__(self, action: Callable[[], None]) -> None:
-        self.callbacks = None
         self.action = action
 
 
@@ -68,33 +70,71 @@ def _act(signal: Action) -> None:
     signal.action()
 
 
-_ACT: Stage = (_act,)
+def _happen(event: simpy.Event) -> None:
+    """What SimPy does with an event of its own."""
+    callbacks, event.callbacks = event.callbacks, None  # type: ignore[assignment]
+    for callback in callbacks:
+        callback(event)
+    if not event._ok and not hasattr(event, "_defused"):
+        raise event._value
+
+
+def _nothing(_: object) -> None:
+    """The stage of what was called off."""
 
 
 class Clock(simpy.Environment):
     """SimPy's environment with integer nanoseconds; `now_ns` is the time, `arm` puts a signal on the agenda."""
 
+    _now: int
+
     def __init__(self) -> None:
         super().__init__(0)
         self._eid = count()
-        agenda, number = self._queue, self._eid
+        agenda: list[Any] = self._queue
+        number = self._eid
 
-        def arm(signal: Signal, stage: Stage, delay_ns: int) -> None:
-            signal.callbacks = stage
-            heappush(agenda, (self._now + delay_ns, 1, next(number), signal))  # type: ignore[misc]
+        def arm(signal: Any, stage: Stage, delay_ns: int) -> None:
+            heappush(agenda, (self._now + delay_ns, 1, next(number), stage, signal))
+
+        def arm_timer(timer: Timer, stage: Stage, delay_ns: int) -> None:
+            timer.stage = stage
+            heappush(agenda, (self._now + delay_ns, 1, next(number), _ring, timer))
 
         self.arm = arm
         """`arm(signal, stage, delay_ns)`: the stage runs with the signal after the delay."""
+        self.arm_timer = arm_timer
+        """The same for a timer, which may be called off until then."""
+
+    def call_off(self, signals: Collection[Signal]) -> None:
+        """Let these come due without effect, as far as they are on the agenda; for rare things, it goes through all."""
+        agenda: list[Any] = self._queue
+        for index, (due_ns, order, number, _, signal) in enumerate(agenda):
+            if signal in signals:
+                agenda[index] = (due_ns, order, number, _nothing, signal)
+
+    def schedule(self, event: simpy.Event, priority: Any = 1, delay: float = 0) -> None:
+        """Put an event of SimPy on the agenda; SimPy calls this."""
+        agenda: list[Any] = self._queue
+        heappush(agenda, (self._now + delay, priority, next(self._eid), _happen, event))
+
+    def step(self) -> None:
+        """Process the next event; SimPy's own `run` calls this."""
+        if not self._queue:
+            raise simpy.core.EmptySchedule
+        event: Any = heappop(self._queue)
+        self._now, _, _, stage, signal = event
+        stage(signal)
 
     @property
     def now_ns(self) -> int:
         """The time since the start of the run, in nanoseconds."""
-        return self._now  # type: ignore[return-value]
+        return self._now
 
     def at(self, due_ns: int, action: Callable[[], None]) -> Signal:
         """Run an action at an instant; for rare things, where a closure reads best."""
         signal = Action(action)
-        self.arm(signal, _ACT, max(0, due_ns - self.now_ns))
+        self.arm(signal, _act, max(0, due_ns - self.now_ns))
         return signal
 
     def halt(self) -> None:
@@ -103,8 +143,7 @@ class Clock(simpy.Environment):
 
     def _stop_at(self, due_ns: int, before_all: bool) -> Signal:
         stop = Signal()
-        stop.callbacks = _STOP
-        heappush(self._queue, (due_ns, -1 if before_all else 2, next(self._eid), stop))  # type: ignore[misc]
+        heappush(self._queue, (due_ns, -1 if before_all else 2, next(self._eid), _stop, stop))  # type: ignore[misc]
         return stop
 
     def advance(self, until_ns: int, finished: Callable[[], bool] | None = None) -> bool:
@@ -118,32 +157,23 @@ class Clock(simpy.Environment):
             self._process(finished)
         except _Stop as stop:
             if stop.args[0] is not end:
-                end.callbacks = ()
+                self.call_off((end,))
                 return True
         return False
 
     def _process(self, finished: Callable[[], bool] | None) -> None:
         asked = finished is not None
-        agenda = self._queue
-        at_this_instant = 0
-        current = self._now
+        agenda: list[Any] = self._queue
         while True:
-            now, _, _, event = heappop(agenda)
-            if now == current:
-                at_this_instant += 1
-                if at_this_instant > SAME_INSTANT_LIMIT:
-                    raise TimeStandsStill(_stuck(now, event))
-            else:
-                at_this_instant = 0
-                self._now = current = now
-            callbacks, event.callbacks = event.callbacks, None  # type: ignore[assignment]
-            for callback in callbacks:
-                callback(event)
-            # Signals, whose callbacks are a tuple, cannot fail.
-            if type(callbacks) is list and not event._ok and not hasattr(event, "_defused"):
-                raise event._value
-            if asked and finished():  # type: ignore[misc]
-                self.halt()
+            before = self._now
+            for _ in repeat(None, SAME_INSTANT_LIMIT):
+                self._now, _, _, stage, signal = heappop(agenda)
+                stage(signal)
+                if asked and finished():  # type: ignore[misc]
+                    self.halt()
+            now, _, _, stage, signal = agenda[0]
+            if now == before:
+                raise TimeStandsStill(_stuck(now, stage, signal))
 
 
 class _Stop(Exception):
@@ -154,13 +184,16 @@ def _stop(signal: Signal) -> None:
     raise _Stop(signal)
 
 
-_STOP: Stage = (_stop,)
-
-
-def _stuck(now_ns: float, event: Any) -> str:
-    doing = [event.action] if isinstance(event, Action) else event.callbacks or ()
+def _stuck(now_ns: float, stage: Stage, signal: Any) -> str:
+    doing: Sequence[Any] = [stage]
+    if isinstance(signal, Action):
+        doing = [signal.action]
+    elif isinstance(signal, Timer):
+        doing = [signal.stage or stage]
+    elif isinstance(signal, simpy.Event):
+        doing = signal.callbacks or ()
     names = [f"{getattr(one, '__module__', '')} {getattr(one, '__qualname__', one)}".strip() for one in doing]
-    what = ", ".join(names) or type(event).__name__
+    what = ", ".join(names) or type(signal).__name__
     return (
         f"time stands still at {now_ns / SECOND:g} s: over {SAME_INSTANT_LIMIT:,} events at one instant, "
         f"the last one is {what}; give it a delay, a work time or fewer attempts"

@@ -26,7 +26,7 @@ class Deadlines:
         self._in_order = True
         self._last_due_ns = 0
         self._timer = Timer(self)
-        self._due: Stage = (self._check,)
+        self._due: Stage = self._check
         self._armed_for_ns = NEVER_NS
 
     def watch(self, due_ns: int) -> None:
@@ -41,7 +41,7 @@ class Deadlines:
         self._timer = self._timer.cancelled()
         self._armed_for_ns = due_ns
         if due_ns < NEVER_NS:
-            self._clock.arm(self._timer, self._due, max(0, due_ns - self._clock.now_ns))
+            self._clock.arm_timer(self._timer, self._due, max(0, due_ns - self._clock.now_ns))
 
     def _check(self, _: Timer) -> None:
         now = self._clock.now_ns

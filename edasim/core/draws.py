@@ -18,25 +18,37 @@ from numpy.typing import NDArray
 
 BLOCK = 1024
 _BLOCK_BITS = 10
+_WITHIN = BLOCK - 1
 _BLOCKS_KEPT = 64
 _WORDS_PER_COUNT = 4
+_AT_A_COUNT = {"bit_generator": "Philox", "buffer": np.zeros(_WORDS_PER_COUNT, np.uint64),
+               "buffer_pos": _WORDS_PER_COUNT, "has_uint32": 0, "uinteger": 0}
+"""The state of a generator that has used up the numbers of its last count; without which count and key it stands at."""
 
 Law = Callable[[NDArray[np.float64]], NDArray[Any]]
 """The inverse CDF: uniforms in (0, 1) to values."""
 
 
 class Stream:
-    """The uniforms of one purpose and name, addressed by block and by a place (path, n)."""
+    """The uniforms of one purpose and name, addressed by block and by a place (path, n).
 
-    def __init__(self, seed: int, purpose: str, name: str) -> None:
+    `generator` is set to the place before each use: to make a new one would cost more than its numbers.
+    """
+
+    def __init__(self, generator: np.random.Philox, seed: int, purpose: str, name: str) -> None:
         digest = blake2b(f"{seed}\0{purpose}\0{name}".encode(), digest_size=16).digest()
+        self._generator = generator
         self._key = np.frombuffer(digest, dtype="<u8").copy()
 
     def uniforms(self, block: int, path: int = 0, n: int = 0) -> NDArray[np.float64]:
         """The 1,024 uniforms in (0, 1) with the numbers block x 1024 and on."""
         counter = np.array([block * (BLOCK // _WORDS_PER_COUNT), path, n, 0], dtype=np.uint64)
-        raw = np.random.Philox(counter=counter, key=self._key).random_raw(BLOCK)
-        return ((raw >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+        state: Any = {**_AT_A_COUNT, "state": {"counter": counter, "key": self._key}}
+        self._generator.state = state
+        uniforms = (self._generator.random_raw(BLOCK) >> np.uint64(11)).astype(np.float64)
+        uniforms += 0.5
+        uniforms *= 2.0**-53
+        return uniforms
 
 
 class StreamBundle:
@@ -68,10 +80,10 @@ class KeyedDraw:
         # The first start for an order's first message is nearly all there is: it has a plain number as its key.
         number = order >> _BLOCK_BITS
         key = number if n == 1 and path == 0 else (number, path, n)
-        block = self._blocks.get(key)
-        if block is None:
-            block = self._fill(key, number, path, n)
-        return block[order & (BLOCK - 1)]
+        try:
+            return self._blocks[key][order & _WITHIN]
+        except KeyError:
+            return self._fill(key, number, path, n)[order & _WITHIN]
 
     def _fill(self, key: int | tuple[int, int, int], block: int, path: int, n: int) -> list[Any]:
         # Orders are handled nearly in their order, so the oldest block is the least likely to be asked again.
@@ -119,10 +131,11 @@ class Draws:
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
+        self._generator = np.random.Philox(0)
 
     def stream(self, purpose: str, name: str) -> Stream:
         """The bare uniforms of a purpose and name."""
-        return Stream(self.seed, purpose, name)
+        return Stream(self._generator, self.seed, purpose, name)
 
     def keyed(self, purpose: str, name: str, law: Law = identity) -> KeyedDraw:
         """Values by (order, path, n): work, failures, poison."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,8 +59,7 @@ class Verb(IntEnum):
     lost = 27  # a transmission perished with its connection
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where a fact happened.  `kind` is client, exchange, queue, partition, group, service, worker and the like."""
 
     kind: str
@@ -156,8 +156,8 @@ class Journal:
         times, packed, clock = self._new_times, self._new_packed, self._clock
 
         def record(number: int) -> None:
-            times.append(clock._now)  # type: ignore[arg-type]
-            packed.append(code | number)
+            times.append(clock._now)
+            packed.append(code + number)
 
         return record
 

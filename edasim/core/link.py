@@ -107,7 +107,8 @@ class Link:
                                   Callable[[Signal, Stage, int, bool], None]]:
         """`send` and `foresee` of this link, with what they need at hand: every hop of every message goes here."""
         clock, latency_ns = self.clock, self.latency.draw
-        agenda, number = clock._queue, clock._eid
+        agenda: list[Any] = clock._queue
+        number = clock._eid
         last_arrival_ns: int = 0
 
         def send(signal: Signal, stage: Stage) -> None:
@@ -115,23 +116,21 @@ class Link:
             if self._impaired:
                 self._send_impaired(signal, stage, latency_ns())
                 return
-            now_ns = clock._now
-            arrival_ns = now_ns + latency_ns()
+            delay_ns = latency_ns()
+            arrival_ns = clock._now + delay_ns
             # A connection keeps its order: nothing overtakes what was sent before.
-            if arrival_ns < last_arrival_ns:
-                arrival_ns = last_arrival_ns
-            last_arrival_ns = arrival_ns
-            if arrival_ns == now_ns:
-                stage[0](signal)
-                return
-            signal.callbacks = stage
-            heappush(agenda, (arrival_ns, 1, next(number), signal))  # type: ignore[misc]
+            if arrival_ns > last_arrival_ns:
+                last_arrival_ns = arrival_ns
+            if delay_ns or last_arrival_ns > arrival_ns:
+                heappush(agenda, (last_arrival_ns, 1, next(number), stage, signal))
+            else:
+                stage(signal)
 
         def carry(signal: Signal, stage: Stage, delay_ns: int, at_once: bool) -> None:
             nonlocal last_arrival_ns
             last_arrival_ns = max(last_arrival_ns, int(clock._now) + delay_ns)
             if at_once and last_arrival_ns == clock._now:
-                stage[0](signal)
+                stage(signal)
             else:
                 clock.arm(signal, stage, last_arrival_ns - int(clock._now))
 
@@ -139,7 +138,9 @@ class Link:
             nonlocal last_arrival_ns
             if self._impaired:
                 return None
-            last_arrival_ns = max(last_arrival_ns, int(clock._now) + latency_ns())
+            arrival_ns = clock._now + latency_ns()
+            if arrival_ns > last_arrival_ns:
+                last_arrival_ns = arrival_ns
             return last_arrival_ns
 
         return send, foresee, carry
@@ -174,7 +175,6 @@ class Call(Signal):
     __slots__ = ("action", "value")
 
     def __init__(self, action: Callable[[Any], None], value: Any) -> None:
-        self.callbacks = None
         self.action = action
         self.value = value
 
@@ -183,5 +183,5 @@ def _deliver(call: Call) -> None:
     call.action(call.value)
 
 
-CALL: Stage = (_deliver,)
+CALL: Stage = _deliver
 """The stage that makes a Call do its action."""

@@ -89,15 +89,19 @@ Z99: Final = 2.3263478740408411009
 
 def normal_quantile(uniform: Floats) -> Floats:
     """The standard normal deviate below which a share `uniform` (inside 0..1) lies."""
-    centred = uniform - 0.5
-    inner = np.abs(centred) <= 0.425
-    result = np.empty_like(centred)
-    result[inner] = centred[inner] * _ratio(_CENTRE, 0.180625 - centred[inner] ** 2)
-    outer = uniform[~inner]
+    result = uniform - 0.5
+    inner = np.abs(result) <= 0.425
+    centred = result[inner]
+    result[inner] = centred * _ratio(_CENTRE, 0.180625 - centred**2)
+    rest = ~inner
+    outer = uniform[rest]
     if outer.size:
         root = np.sqrt(-np.log(np.minimum(outer, 1.0 - outer)))
-        size = np.where(root <= 5.0, _ratio(_SHOULDER, root - 1.6), _ratio(_TAIL, root - 5.0))
-        result[~inner] = np.copysign(size, outer - 0.5)
+        size = _ratio(_SHOULDER, root - 1.6)
+        far = root > 5.0
+        if far.any():
+            size[far] = _ratio(_TAIL, root[far] - 5.0)
+        result[rest] = np.copysign(size, outer - 0.5)
     return result
 
 
@@ -203,5 +207,6 @@ def _ratio(coefficients: tuple[tuple[float, ...], tuple[float, ...]], point: Flo
 def _polynomial(coefficients: tuple[float, ...], point: Floats) -> Floats:
     total = np.full_like(point, coefficients[-1])
     for coefficient in reversed(coefficients[:-1]):
-        total = total * point + coefficient
+        total *= point
+        total += coefficient
     return total

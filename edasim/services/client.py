@@ -63,18 +63,20 @@ class Client:
 
     def place(self, message: Message, source: Producer) -> None:
         """A customer places an order with a producer."""
-        self.placed(message.id)
+        placed = self.placed
+        placed(message.id)
         self._try(Request(message, source, 1))
 
     def _try(self, request: Request) -> None:
         timeout_ns = self.spec.timeout
-        due_ns: int = NEVER_NS if timeout_ns is None else self.world.clock._now + timeout_ns  # type: ignore[assignment]
+        due_ns: int = NEVER_NS if timeout_ns is None else self.world.clock._now + timeout_ns
         self.open[request] = due_ns
         self._deadlines.watch(due_ns)
         if request.source.down:
             self.answer(request, False, "shop down")
         else:
-            self.submit(request)
+            submit = self.submit
+            submit(request)
 
     def answer(self, request: Request, ok: bool, reason: str = "failed") -> None:
         """The architecture answers a try; whoever has left does not hear it."""
@@ -83,7 +85,8 @@ class Client:
         request.gone = True
         del self.open[request]
         if ok:
-            self.accepted(request.message.id)
+            accepted = self.accepted
+            accepted(request.message.id)
         else:
             self._no(request, reason)
 

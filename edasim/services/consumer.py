@@ -70,8 +70,8 @@ class Consumer:
         self._starts = 0
         self._last_wait_ns = 0
         self._retried = world.writer(Verb.retried, service.place)
-        self._again: Stage = (self._after_backoff,)
-        self._finished = self._attempt_finished
+        self._again: Stage = self._after_backoff
+        self._desk = service.desk(worker, self._attempt_finished)
 
     @property
     def busy(self) -> bool:
@@ -95,9 +95,7 @@ class Consumer:
     def offer(self, delivery: Any) -> None:
         """A delivery arrives at the client."""
         if self.delivery is None:
-            self.delivery = delivery
-            self._starts = 1
-            self.service.start(self.worker, delivery.message, self._finished)
+            self.take(delivery)
         else:
             self.waiting.append(delivery)
 
@@ -105,7 +103,7 @@ class Consumer:
         """Begin with a delivery; the consumer must be free."""
         self.delivery = delivery
         self._starts = 1
-        self.service.start(self.worker, delivery.message, self._finished)
+        self._desk.start(delivery.message)
 
     def _attempt_finished(self, worker: Worker, ok: bool) -> None:
         # It holds the delivery until all is said: settling it may bring the next one within the same call.
@@ -113,8 +111,9 @@ class Consumer:
         if ok:
             service = self.service
             if service.plain:
-                service.applied(delivery.message.id)
-                self.settle(delivery)
+                applied, settle = service.applied, self.settle
+                applied(delivery.message.id)
+                settle(delivery)
             else:
                 self.intake.handled(delivery, service.apply(delivery.message))
         elif self._settle_failure(delivery):
@@ -122,8 +121,8 @@ class Consumer:
         self.delivery = _GONE if self._retired else None
         if self.waiting:
             self.take(self.waiting.popleft())
-        elif self.on_idle is not None:
-            self.on_idle()
+        elif (on_idle := self.on_idle) is not None:
+            on_idle()
 
     def _settle_failure(self, delivery: Delivery) -> bool:
         """Try again or give up; True when the worker keeps the delivery for another attempt."""
@@ -143,7 +142,7 @@ class Consumer:
 
     def _after_backoff(self, _: Timer) -> None:
         self._starts += 1
-        self.service.start(self.worker, self.delivery.message, self._finished, again=True)
+        self._desk.start(self.delivery.message, again=True)
 
     def die(self) -> None:
         """Crash with whatever it holds, at work or waiting; nothing is taken any more."""

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,8 @@ class Producer:
 
     def __init__(self, world: World, name: str, spec: ProducerSpec, next_order: OrderNumber,
                  place: Callable[[Message, Producer], None]) -> None:
-        self.world = world
+        self._clock = world.clock
+        self._messages = world.messages
         self.name = name
         self.spec = spec
         self.down = 0
@@ -35,7 +37,7 @@ class Producer:
         self._key_names: dict[int, str] = {}
         self._instants: Iterator[int] = iter(())
         self._signal = Signal()
-        self._due: Stage = (self._arrive,)
+        self._due: Stage = self._arrive
         self._next_ns: int | None = None
         self._spent = 0.0
         self._since_ns = 0
@@ -48,10 +50,8 @@ class Producer:
     def configure(self, spec: ProducerSpec) -> None:
         """Arrivals follow another law from now on; of the interval that is running, what is over stays over."""
         if spec.arrivals != self.spec.arrivals and not self._closed:
-            if self._signal.callbacks is not None:
-                self._signal.callbacks = ()
-                self._signal = Signal()
-            now_ns = self.world.clock.now_ns
+            self._signal = Signal()
+            now_ns = self._clock.now_ns
             self._spent += self.spec.arrivals.spent(self._uniforms, self._since_ns, now_ns)
             self._since_ns = now_ns
             self._follow(spec, after_ns=now_ns)
@@ -59,7 +59,7 @@ class Producer:
 
     def _follow(self, spec: ProducerSpec, after_ns: int) -> None:
         blocks = spec.arrivals.instants(self._uniforms, after_ns, self.placed, self._spent)
-        self._instants = (instant for block in blocks for instant in block.tolist())
+        self._instants = chain.from_iterable(block.tolist() for block in blocks)
         self._arm_next()
 
     def _uniforms(self, purpose: str, block: int) -> NDArray[np.float64]:
@@ -70,26 +70,25 @@ class Producer:
         if due_ns is None or (self.until_ns is not None and due_ns > self.until_ns):
             self._next_ns = None
             return
-        clock = self.world.clock
-        clock.arm(self._signal, self._due, due_ns - clock._now)  # type: ignore[arg-type]
+        arm = self._clock.arm
+        arm(self._signal, self._due, due_ns - self._clock._now)
 
-    def _arrive(self, _: Signal) -> None:
+    def _arrive(self, signal: Signal) -> None:
+        if signal is not self._signal:
+            return
         self.placed += 1
         self._spent = 0.0
-        self._since_ns = self.world.clock._now  # type: ignore[assignment]
+        self._since_ns = now_ns = self._clock._now
         self._arm_next()
-        order = self._next_order()
-        message = self.world.messages.place(
-            self.spec.publishes, order, self._key(order), self.spec.size, self.world.clock.now_ns
-        )
-        self._place(message, self)
+        next_order, place, spec = self._next_order, self._place, self.spec
+        order = next_order()
+        place(self._messages.place(spec.publishes, order, self._key(order), spec.size, now_ns), self)
 
     def close(self) -> None:
         """Place no more orders."""
         self._closed = True
         self._next_ns = None
-        if self._signal.callbacks is not None:
-            self._signal.callbacks = ()
+        self._signal = Signal()
 
     @property
     def finished(self) -> bool:
@@ -102,7 +101,8 @@ class Producer:
             return None
         if keys.kind == "each":
             return f"{self.spec.key}-{order}"
-        index: int = self._key_index.draw()
+        draw = self._key_index.draw
+        index: int = draw()
         name = self._key_names.get(index)
         if name is None:
             name = self._key_names[index] = f"{self.spec.key}-{index + 1}"

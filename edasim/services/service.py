@@ -1,10 +1,10 @@
 """A service: a business capability that handles events.  Every architecture runs this same code for the work."""
 from __future__ import annotations
 
-from array import array
 from heapq import heappush
+from typing import Any
 
-from edasim.core.clock import Stage, Timer
+from edasim.core.clock import Timer
 from edasim.core.journal import Place, Verb, Writer
 from edasim.core.message import Message
 from edasim.core.world import World
@@ -13,17 +13,81 @@ from edasim.services.worker import Finished, Worker
 
 
 class Desk:
-    """The journal writers of one worker at one service."""
+    """One worker's place at one service, where its attempts begin and end.
 
-    __slots__ = ("crashed", "failed", "handled", "started", "started_again")
+    `finished(worker, ok)` is called at the end of an attempt, unless the worker dies before.
+    """
 
-    def __init__(self, world: World, worker: Worker, service: str) -> None:
-        place = Place("worker", worker.name, service)
-        self.started: Writer = world.writer(Verb.started, place)
-        self.started_again: Writer = world.writer(Verb.started, Place("worker", worker.name, service, "again"))
-        self.handled: Writer = world.writer(Verb.handled, place)
-        self.failed: Writer = world.writer(Verb.failed, place)
-        self.crashed: Writer = world.writer(Verb.crashed, place)
+    __slots__ = ("_agenda", "_clock", "_number", "_work_at", "crashed", "failed", "finished", "handled", "service",
+                 "started", "started_again", "worker")
+
+    def __init__(self, service: Service, worker: Worker, finished: Finished) -> None:
+        self.service = service
+        self.worker = worker
+        self.finished = finished
+        self._clock = service.world.clock
+        self._agenda: list[Any] = self._clock._queue
+        self._number = self._clock._eid
+        self._work_at = service.work.at
+        self.started: Writer = self._opens
+
+    def _opens(self, number: int) -> None:
+        # What has never begun is no place in the journal.
+        writer = self.service.world.writer
+        place = Place("worker", self.worker.name, self.service.name)
+        self.started = writer(Verb.started, place)
+        self.started_again = writer(Verb.started, place._replace(detail="again"))
+        self.handled = writer(Verb.handled, place)
+        self.failed = writer(Verb.failed, place)
+        self.crashed = writer(Verb.crashed, place)
+        self.service.desks[self.worker] = self
+        self.started(number)
+
+    def start(self, message: Message, again: bool = False) -> None:
+        """Start an attempt; `again`: the worker kept the message since the last one."""
+        service, worker, number = self.service, self.worker, message.id
+        (self.started_again if again else self.started)(number)
+        starts = service.starts
+        try:
+            nth = starts[number] = starts[number] + 1
+        except IndexError:
+            starts.extend([0] * (number + 1024 - len(starts)))
+            nth = starts[number] = 1
+        worker.nth = nth
+        worker.message = message
+        worker.desk = self
+        if service.ordinary:
+            work_at = self._work_at
+            worker.remaining_ns = work_ns = work_at(message.order, message.path, nth)
+            worker.due_ns = due_ns = self._clock._now + work_ns
+            heappush(self._agenda, (due_ns, 1, next(self._number), _attempt_ends, worker.timer))
+        else:
+            self.go_on(service.work_now(worker, message))
+
+    def go_on(self, work_ns: int) -> None:
+        """So much work is left; how long that takes depends on the service's speed."""
+        worker = self.worker
+        worker.remaining_ns = work_ns
+        if work_ns < 0:
+            # An attempt that fails at once still takes an event, so that a retry without delay cannot recurse.
+            self._clock.arm(worker.timer, _attempt_ends, 0)
+        elif self.service.speed > 0:
+            delay_ns = round(work_ns / self.service.speed)
+            worker.due_ns = self._clock.now_ns + delay_ns
+            self._clock.arm(worker.timer, _attempt_ends, delay_ns)
+
+
+def _attempt_ends(timer: Timer) -> None:
+    worker: Worker = timer.owner
+    if timer is not worker.timer:
+        return
+    desk, message, nth = worker.desk, worker.message, worker.nth
+    assert message is not None and desk is not None, "an attempt ended that nobody had started"
+    worker.message = worker.desk = None
+    service, finished = desk.service, desk.finished
+    ok = worker.remaining_ns >= 0 and not (service.unlucky and nth > 0 and service.has_bad_luck(message, nth))
+    (desk.handled if ok else desk.failed)(message.id)
+    finished(worker, ok)
 
 
 class Service:
@@ -31,28 +95,29 @@ class Service:
 
     Draws are keyed by the order and the message's place in its tree of causes, so that order 17 needs the same
     work in every architecture.  `plain`: neither idempotent nor publishing, so that handling is one effect and no
-    more.  `speed` is 1 in good health, 0 while unavailable, 1/4 when slow by 4x.
+    more; `unlucky`: some attempts fail; `ordinary`: attempts take their work as it is drawn.  `speed` is 1 in good
+    health, 0 while unavailable, 1/4 when slow by 4x.
     """
 
     def __init__(self, world: World, name: str, spec: ServiceSpec) -> None:
         self.world = world
-        self._clock = world.clock
         self.name = name
         self.spec = spec
         self.place = Place("service", name, name)
         self.applied: Writer = world.writer(Verb.applied, self.place)
         self.deduplicated: Writer = world.writer(Verb.deduplicated, self.place)
         self.published: Writer = world.writer(Verb.published, self.place)
-        self._work = world.draws.keyed("work", name, spec.work.quantile_ns)
+        self.work = world.draws.keyed("work", name, spec.work.quantile_ns)
         self._failure = world.draws.keyed("failure", name)
         self._fault_failure = world.draws.keyed("fault", name)
         self._poison = world.draws.keyed("poison", name)
         self._branch = world.draws.keyed("branch", name)
-        self._starts = array("I")
-        self._desks: dict[Worker, Desk] = {}
+        self.starts: list[int] = []
+        """How many attempts have begun, by the message's id."""
+        self.desks: dict[Worker, Desk] = {}
+        """Those at which something has begun."""
         self._done: set[int] = set()
         self._answers: dict[int, list[Message]] = {}
-        self._end: Stage = (self._attempt_ends,)
         self._stops = 0
         self._slowness: list[float] = []
         self._failing: list[float] = []
@@ -62,87 +127,51 @@ class Service:
     def configure(self, spec: ServiceSpec) -> None:
         """Use other parameters from now on; attempts under way keep the work that they drew."""
         if spec.work != self.spec.work:
-            self._work.use(spec.work.quantile_ns)
+            self.work.use(spec.work.quantile_ns)
         self.spec = spec
         self.fails, self.poison, self.idempotent = spec.fails, spec.poison, spec.idempotent
+        self.unlucky = spec.fails > 0 or spec.poison > 0
         self.plain = not (spec.idempotent or spec.publishes)
+        self._note_health()
+
+    def _note_health(self) -> None:
+        self.ordinary = self.speed == 1.0 and not self._failing and not self.idempotent
 
     # --- one attempt ------------------------------------------------------------------------------------------
 
-    def start(self, worker: Worker, message: Message, finished: Finished, again: bool = False) -> None:
-        """Start an attempt; `finished(worker, ok)` is called when it ends, unless the worker dies before.
+    def desk(self, worker: Worker, finished: Finished) -> Desk:
+        """The place at which a worker does this service's work; `finished(worker, ok)` hears of each attempt's end."""
+        return self.desks.get(worker) or Desk(self, worker, finished)
 
-        `again`: the worker kept the message since the last attempt.
-        """
-        number = message.id
-        desk = self._desks.get(worker) or self._new_desk(worker)
-        (desk.started_again if again else desk.started)(number)
-        starts = self._starts
-        if number >= len(starts):
-            starts.frombytes(bytes(starts.itemsize * (number + 1024 - len(starts))))
-        nth = starts[number] = starts[number] + 1
-        worker.nth = nth
-        worker.message = message
-        worker.service = self
-        worker.finished = finished
-        if self._failing and self._fault_failure.at(message.order, message.path, nth) < max(self._failing):
-            work_ns = -1
-        elif self.idempotent and number in self._done:
-            work_ns = worker.nth = 0
-        else:
-            work_ns = self._work.at(message.order, message.path, nth)
-        worker.remaining_ns = work_ns
-        if self.speed == 1.0 and work_ns >= 0:
-            clock = self._clock
-            worker.due_ns = due_ns = clock._now + work_ns  # type: ignore[assignment]
-            timer = worker.timer
-            timer.callbacks = self._end
-            heappush(clock._queue, (due_ns, 1, next(clock._eid), timer))  # type: ignore[misc]
-        else:
-            self._go_on(worker, work_ns)
+    def work_now(self, worker: Worker, message: Message) -> int:
+        """The work of an attempt where something may fail or be recognised; below 0: it fails at once."""
+        order, path, nth = message.order, message.path, worker.nth
+        if self._failing and self._fault_failure.at(order, path, nth) < max(self._failing):
+            return -1
+        if self.idempotent and message.id in self._done:
+            worker.nth = 0
+            return 0
+        work_ns: int = self.work.at(order, path, nth)
+        return work_ns
 
-    def _go_on(self, worker: Worker, work_ns: int) -> None:
-        worker.remaining_ns = work_ns
-        if work_ns < 0:
-            # An attempt that fails at once still takes an event, so that a retry without delay cannot recurse.
-            worker.clock.arm(worker.timer, self._end, 0)
-        elif self.speed > 0:
-            delay_ns = round(work_ns / self.speed)
-            worker.due_ns = worker.clock.now_ns + delay_ns
-            worker.clock.arm(worker.timer, self._end, delay_ns)
-
-    def _attempt_ends(self, timer: Timer) -> None:
-        worker: Worker = timer.owner
-        message, finished, nth = worker.message, worker.finished, worker.nth
-        assert message is not None and finished is not None, "an attempt ended that nobody had started"
-        worker.message = worker.service = None
-        failed = worker.remaining_ns < 0 or (
-            nth > 0 and (self.fails > 0 or self.poison > 0) and self._has_bad_luck(message, nth))
-        desk = self._desks[worker]
-        (desk.failed if failed else desk.handled)(message.id)
-        finished(worker, not failed)
-
-    def _has_bad_luck(self, message: Message, nth: int) -> bool:
+    def has_bad_luck(self, message: Message, nth: int) -> bool:
+        """Whether an attempt fails of itself, or because the message is poison."""
         if self.fails > 0 and self._failure.at(message.order, message.path, nth) < self.fails:
             return True
         return self.poison > 0 and bool(self._poison.at(message.order, message.path, 0) < self.poison)
-
-    def _new_desk(self, worker: Worker) -> Desk:
-        desk = self._desks[worker] = Desk(self.world, worker, self.name)
-        return desk
 
     def interrupt(self, worker: Worker) -> None:
         """The attempt is called off: it ends badly, and the worker is free."""
         message = worker.drop()
         assert message is not None, "only an attempt under way can be called off"
-        self._desks[worker].failed(message.id)
+        self.desks[worker].failed(message.id)
 
     def crash(self, worker: Worker) -> None:
         """The worker dies with what it holds."""
         message = worker.drop()
         worker.alive = False
         if message is not None:
-            self._desks[worker].crashed(message.id)
+            self.desks[worker].crashed(message.id)
 
     # --- what handling does -----------------------------------------------------------------------------------
 
@@ -222,23 +251,26 @@ class Service:
     def fail(self, share: float) -> None:
         """This share of the attempts fails at once until `heal` with the same share."""
         self._failing.append(share)
+        self._note_health()
 
     def heal(self, share: float) -> None:
         """Undo one `fail`."""
         self._failing.remove(share)
+        self._note_health()
 
     def _change_speed(self) -> None:
         before = self.speed
         self.speed = 0.0 if self._stops else 1.0
         for factor in self._slowness:
             self.speed /= factor
+        self._note_health()
         if self.speed == before:
             return
         now = self.world.clock.now_ns
-        for worker in self._desks:
-            if worker.service is not self or worker.remaining_ns < 0:
+        for worker, desk in self.desks.items():
+            if worker.desk is not desk or worker.remaining_ns < 0:
                 continue
             if before > 0:
                 worker.remaining_ns = round((worker.due_ns - now) * before)
-                worker.timer = worker.timer.cancelled()
-            self._go_on(worker, worker.remaining_ns)
+                worker.forget_timer()
+            desk.go_on(worker.remaining_ns)

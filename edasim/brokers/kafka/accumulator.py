@@ -12,23 +12,24 @@ from typing import Any
 from edasim.brokers.kafka.log import Partition, Retrying
 from edasim.core.message import Message
 
+Outgoing = tuple[Message, Retrying, Any, Any]
+"""A record on its way to the broker: the message, its retry headers, whom to tell, and the sender's own context."""
+
 
 class Batch:
-    """Records of one partition that travel together: messages with retry headers, and whom to tell.
+    """Records of one partition that travel together.
 
     `ready_ns` is when it may leave, `deadline_ns` when delivery.timeout.ms is over.  `sequence` and `epoch`
     identify it to an idempotent broker.
     """
 
-    __slots__ = ("answers", "bytes", "deadline_ns", "done", "epoch", "messages", "partition", "ready_ns", "sequence",
-                 "tries")
+    __slots__ = ("bytes", "deadline_ns", "done", "epoch", "partition", "ready_ns", "records", "sequence", "tries")
 
     def __init__(self, partition: Partition, ready_ns: int, deadline_ns: int) -> None:
         self.partition = partition
         self.ready_ns = ready_ns
         self.deadline_ns = deadline_ns
-        self.messages: list[tuple[Message, Retrying]] = []
-        self.answers: list[tuple[Any, Any]] = []
+        self.records: list[Outgoing] = []
         self.bytes = 0
         self.sequence = -1
         self.epoch = 0
@@ -65,21 +66,22 @@ class Accumulator:
         for line in self.lines:
             line.clear()
 
-    def add(self, partition: Partition, record: tuple[Message, Retrying], tell: tuple[Any, Any], now_ns: int) -> int:
+    def add(self, partition: Partition, record: Outgoing, now_ns: int) -> int:
         """Put a record into the last batch of its partition, or a new one; returns when the partition is ready."""
         size = record[0].size
         line = self.lines[partition.node]
+        batch = None
         batches = line.get(partition)
-        batch = batches[-1] if batches and not batches[-1].tries else None
         if batches is None:
             batches = line[partition] = deque()
+        elif not batches[-1].tries:
+            batch = batches[-1]
         if batch is None or batch.bytes + size > self.batch_bytes:
             if batch is not None:
                 batch.ready_ns = now_ns
             batch = Batch(partition, now_ns + self.linger_ns, now_ns + self.delivery_timeout_ns)
             batches.append(batch)
-        batch.messages.append(record)
-        batch.answers.append(tell)
+        batch.records.append(record)
         batch.bytes += size
         if batch.bytes >= self.batch_bytes:
             batch.ready_ns = now_ns

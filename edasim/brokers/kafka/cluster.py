@@ -54,6 +54,7 @@ class Cluster:
         self.topics: dict[str, Topic] = {}
         self.refusing: list[float] = []
         self._producers = 0
+        self._settled = self._settle
         self._luck = world.draws.sequential("fault", "kafka")
         place = Place("broker", "kafka")
         self.repeated = world.writer(Verb.repeated, place)
@@ -125,23 +126,19 @@ class Cluster:
         producer, partition = request.producer, batch.partition
         if producer.idempotent:
             known = partition.producer_state(producer.id, batch.epoch)
-            if known.repeats(batch.sequence):
-                for message, _ in batch.messages:
-                    partition.deduplicated(message.id)
-                self._await_followers(request, partition)
-                return
-            if not known.follows(batch.sequence):
+            if known.accepts(batch.sequence):
+                partition.append(batch.records)
+            elif known.remembers(batch.sequence):
+                for record in batch.records:
+                    partition.deduplicated(record[0].id)
+            else:
                 # Something before it is missing: out of order, and for the producer to send again.
                 request.refused = [*(request.refused or ()), batch]
                 return
-            known.note(batch.sequence)
-        partition.append(batch.messages)
-        self._await_followers(request, partition)
-
-    def _await_followers(self, request: Request, partition: Partition) -> None:
-        if request.producer.acks not in ("0", "1") and partition.high_watermark < partition.end:
+        else:
+            partition.append(batch.records)
+        if producer.awaits_followers and partition.await_followers(self._settled, request):
             request.waiting += 1
-            partition.when_replicated(partition.end, self._settle, request)
 
     def _settle(self, request: Request) -> None:
         request.waiting -= 1

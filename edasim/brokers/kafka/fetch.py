@@ -5,81 +5,88 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from edasim.brokers.kafka.log import Partition, Record
-from edasim.core.clock import Signal, Stage, Timer
+from edasim.core.clock import Signal, Timer
 
 if TYPE_CHECKING:
     from edasim.brokers.kafka.member import Member
+    from edasim.brokers.kafka.progress import Progress
 
 
 class Fetch(Signal):
     """The fetch requests of one member, one at a time, and their responses.
 
-    `positions` says from where for each partition; `records` is the answer.  A request that finds nothing to
-    answer yet is `waiting` at the broker from `arrives_ns` on without an event of its own; fetch.max.wait.ms is
-    watched only where its end makes a difference: while there is something, but less than fetch.min.bytes.
+    `asked` are the partitions asked for, from where polls have come to on; `answer` holds what each had.  A request
+    that finds nothing to answer yet is `waiting` at the broker from `arrives_ns` on without an event of its own;
+    fetch.max.wait.ms is watched only where its end makes a difference: while there is something, but less than
+    fetch.min.bytes.
+    `news`: whether there may be something that nobody has looked at.
     """
 
-    __slots__ = ("arrives_ns", "member", "patience", "positions", "records", "waiting")
+    __slots__ = ("answer", "arrives_ns", "asked", "member", "news", "patience", "waiting")
 
     def __init__(self, member: Member) -> None:
-        self.callbacks = None
         self.member = member
-        self.positions: dict[Partition, int] = {}
-        self.records: list[Record] = []
+        self.asked: dict[Partition, Progress] = {}
+        self.answer: list[tuple[Progress, list[Record]]] = []
         self.arrives_ns = 0
         self.waiting = False
+        self.news = True
         self.patience: Timer | None = None
 
-    def send(self, positions: dict[Partition, int]) -> None:
-        """Ask, over the wire."""
-        self.positions = positions
-        self.records = []
+    def send(self, asked: dict[Partition, Progress]) -> None:
+        """Ask, over the wire.  Polls only get further when a fetch is answered, so that one may look at them now."""
+        self.asked = asked
         link = self.member.to_broker
-        arrives_ns = link.foresee()
+        foresee = link.foresee
+        arrives_ns = foresee()
         if arrives_ns is None:
-            link.send(self, _ARRIVES)
+            link.send(self, _arrives)
             return
         self.arrives_ns = arrives_ns
-        if self._enough():
-            self._answer_at_arrival(positions)
+        if not self.news:
+            self.waiting = True
+        elif self._enough():
+            self._answer_at_arrival(asked.values())
         else:
             self._wait()
 
-    def _answer_at_arrival(self, partitions: Iterable[Partition]) -> None:
+    def _answer_at_arrival(self, partitions: Iterable[Progress]) -> None:
         clock = self.member.clock
-        ahead_ns: int = self.arrives_ns - clock._now  # type: ignore[assignment]
+        ahead_ns: int = self.arrives_ns - clock._now
         if ahead_ns > 0:
-            clock.arm(self, _ARRIVES, ahead_ns)
+            clock.arm(self, _arrives, ahead_ns)
         else:
             self._answer(partitions)
 
     def look(self) -> None:
         """At the broker: answer if there is enough, else wait for more."""
         if self._enough():
-            self._answer(self.positions)
+            self._answer(self.asked.values())
         else:
             self._wait()
 
     def _wait(self) -> None:
         self.waiting = True
-        if self.member.fetch_min_bytes > 1 and self._available_bytes():
+        if self.news and self._available_bytes():
             self._arm_patience()
 
-    def see(self, partition: Partition) -> None:
+    def see(self, progress: Progress) -> None:
         """While it waits: a partition has more to show."""
         if self.member.fetch_min_bytes > 1:
             if not self._enough():
                 self._arm_patience()
                 return
             self.waiting = False
-            self._answer_at_arrival(self.positions)
-        elif partition in self.positions:
+            self._answer_at_arrival(self.asked.values())
+        elif self.asked.get(progress.partition) is progress:
             # Nothing else has anything, or it would have been seen before.
             self.waiting = False
             if self.arrives_ns > self.member.clock._now:
-                self._answer_at_arrival((partition,))
+                self._answer_at_arrival((progress,))
             else:
-                self._answer((partition,))
+                self._answer((progress,))
+        else:
+            self.news = True
 
     def _arm_patience(self) -> None:
         if self.patience is None:
@@ -89,21 +96,24 @@ class Fetch(Signal):
             wait_ns = max(1, self.member.fetch_max_wait_ns)
             waited = -(-(clock.now_ns - self.arrives_ns) // wait_ns)
             due_ns = self.arrives_ns + max(1, waited) * wait_ns
-            clock.arm(self.patience, _PATIENCE_OVER, max(0, due_ns - clock.now_ns))
+            clock.arm_timer(self.patience, _patience_over, max(0, due_ns - clock.now_ns))
 
     def _enough(self) -> bool:
         if self.member.fetch_min_bytes > 1:
             return self._available_bytes() >= self.member.fetch_min_bytes
-        for partition, position in self.positions.items():  # noqa: SIM110 - a generator costs more, on every poll
-            if position < partition.high_watermark:
+        for progress in self.asked.values():
+            if progress.consumed < progress.partition.high_watermark:
                 return True
+        # What was not asked for has not been looked at.
+        self.news = self.asked is not self.member.assigned
         return False
 
     def _available_bytes(self) -> int:
         enough = self.member.fetch_min_bytes
         total = 0
-        for partition, position in self.positions.items():
-            for offset in range(position, partition.high_watermark):
+        for progress in self.asked.values():
+            partition = progress.partition
+            for offset in range(progress.consumed, partition.high_watermark):
                 total += partition.records[offset].message.size
                 if total >= enough:
                     return total
@@ -113,25 +123,34 @@ class Fetch(Signal):
         """fetch.max.wait.ms is over: answer with what there is."""
         if self.waiting:
             self.waiting = False
-            self._answer(self.positions)
+            self._answer(self.asked.values())
 
-    def _answer(self, partitions: Iterable[Partition]) -> None:
+    def _answer(self, partitions: Iterable[Progress]) -> None:
         # What is visible, at most max.partition.fetch.bytes of each partition.
         if self.patience is not None:
             self.patience = self.patience.cancelled() and None
-        member, records = self.member, self.records
-        for partition in partitions:
-            offset, end = self.positions[partition], partition.high_watermark
-            room = member.partition_fetch_bytes
-            log = partition.records
-            while offset < end and (room > 0 or not records):
-                record = log[offset]
-                room -= record.message.size
-                if room < 0 and records:
-                    break
-                records.append(record)
-                offset += 1
-        member.to_client.send(self, member.fetched)
+        member = self.member
+        answer: list[tuple[Progress, list[Record]]] = []
+        for progress in partitions:
+            partition = progress.partition
+            records = partition.records[progress.consumed : partition.high_watermark]
+            if len(records) * partition.largest > member.partition_fetch_bytes:
+                del records[self._fitting(records, not answer) :]
+            if records:
+                answer.append((progress, records))
+        self.answer = answer
+        send = member.to_client.send
+        send(self, member.fetched)
+
+    def _fitting(self, records: list[Record], at_least_one: bool) -> int:
+        room = self.member.partition_fetch_bytes
+        for number, record in enumerate(records):
+            size = record.message.size
+            if (room <= 0 or size > room) and (number or not at_least_one):
+                self.news = True
+                return number
+            room -= size
+        return len(records)
 
 
 def _arrives(fetch: Fetch) -> None:
@@ -141,7 +160,3 @@ def _arrives(fetch: Fetch) -> None:
 
 def _patience_over(timer: Timer) -> None:
     timer.owner.patience_over()
-
-
-_ARRIVES: Stage = (_arrives,)
-_PATIENCE_OVER: Stage = (_patience_over,)

@@ -13,22 +13,12 @@ from edasim.brokers.kafka.assignors import assign, cooperative_rounds
 from edasim.brokers.kafka.cluster import Topic
 from edasim.brokers.kafka.log import Partition
 from edasim.brokers.kafka.member import Member
+from edasim.brokers.kafka.progress import Deliveries
 from edasim.core.conservation import Counts
 from edasim.core.journal import Place, Verb, Writer
 from edasim.core.link import CALL, Call
 from edasim.core.message import Message
 from edasim.core.world import World
-
-
-class Deliveries:
-    """What a group was handed of one partition: below `upto` it is handed again."""
-
-    __slots__ = ("delivered", "redelivered", "upto")
-
-    def __init__(self, world: World, place: Place, offset: int) -> None:
-        self.delivered: Writer = world.writer(Verb.delivered, place)
-        self.redelivered: Writer = world.writer(Verb.redelivered, place)
-        self.upto = offset
 
 
 class Group:
@@ -214,7 +204,7 @@ class Group:
             if self._eager():
                 self._hand_out(target)
                 return
-            owned = {name: [(partition.topic, partition.number) for partition in member.positions]
+            owned = {name: [(partition.topic, partition.number) for partition in member.assigned]
                      for name, member in self.members.items()}
             revoked, first, _ = cooperative_rounds(owned, target)
             self._hand_out(first)
@@ -223,7 +213,7 @@ class Group:
 
     def _target(self) -> dict[str, list[tuple[str, int]]]:
         counts = {name: len(topic.partitions) for name, topic in self.topics.items()}
-        owned = {name: [(partition.topic, partition.number) for partition in member.positions]
+        owned = {name: [(partition.topic, partition.number) for partition in member.assigned]
                  for name, member in self.members.items()}
         return assign(self.strategy, list(self.members), counts, dict.fromkeys(self.members, tuple(counts)), owned)
 

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from edasim.core.clock import Signal, Stage
+from edasim.core.clock import Stage
 from edasim.core.conservation import Counts
 from edasim.core.draws import SequentialDraw
 from edasim.core.journal import Place, Verb
@@ -13,7 +13,8 @@ from edasim.core.message import Message
 from edasim.core.world import World
 
 if TYPE_CHECKING:
-    from edasim.brokers.kafka.member import Member
+    from edasim.brokers.kafka.accumulator import Outgoing
+    from edasim.brokers.kafka.progress import Progress
 
 
 class Retrying(NamedTuple):
@@ -50,38 +51,29 @@ class Record:
         return self.retry.last_wait_ns
 
 
-class Replicated(Signal):
-    """The news that the followers have everything below an offset."""
-
-    __slots__ = ("end",)
-
-    def __init__(self, end: int) -> None:
-        self.callbacks = None
-        self.end = end
-
-
 class ProducerState:
     """The sequence numbers of an idempotent producer that a partition remembers: those of its last five batches.
 
     Source: KIP-98, KAFKA-5494.
     """
 
-    __slots__ = ("_known",)
+    __slots__ = ("_known", "_next")
 
     def __init__(self) -> None:
         self._known: deque[int] = deque(maxlen=5)
+        self._next = 0
 
-    def repeats(self, sequence: int) -> bool:
+    def accepts(self, sequence: int) -> bool:
+        """Whether this batch is the next one; if so it counts as appended."""
+        if sequence != self._next:
+            return False
+        self._next = sequence + 1
+        self._known.append(sequence)
+        return True
+
+    def remembers(self, sequence: int) -> bool:
         """Whether this batch was appended before."""
         return sequence in self._known
-
-    def follows(self, sequence: int) -> bool:
-        """Whether nothing is missing before it."""
-        return sequence == (self._known[-1] + 1 if self._known else 0)
-
-    def note(self, sequence: int) -> None:
-        """It is appended."""
-        self._known.append(sequence)
 
 
 class Partition:
@@ -93,20 +85,22 @@ class Partition:
 
     def __init__(self, world: World, topic: str, number: int, node: int,
                  replication: SequentialDraw | None, place: Place) -> None:
-        self.world = world
         self.topic = topic
         self.number = number
         self.node = node
         self.name = f"{topic}-{number}"
         self.records: list[Record] = []
         self.high_watermark = 0
+        self.largest = 0
+        """The size of the largest record."""
         self.place = place
         self.appended = world.writer(Verb.appended, place)
         self.deduplicated = world.writer(Verb.deduplicated, place)
-        self.readers: dict[Member, None] = {}
-        """The members that have it assigned, of all groups."""
+        self.readers: tuple[Progress, ...] = ()
+        """How far the members have come that have it assigned, of all groups."""
         self.replication = replication
-        self._replicated: Stage = (self._followers_have,)
+        self._arm = world.clock.arm
+        self._replicated: Stage = self._advance
         self._waiting_producers: deque[tuple[int, Callable[[Any], None], Any]] = deque()
         self._producers: dict[tuple[int, int], ProducerState] = {}
         world.add_part(self)
@@ -136,26 +130,28 @@ class Partition:
             state = self._producers[producer, epoch] = ProducerState()
         return state
 
-    def append(self, messages: list[tuple[Message, Retrying]]) -> None:
-        """Append messages as records; consumers see them when the high watermark passes them."""
-        offset = len(self.records)
-        for message, retry in messages:
-            self.records.append(Record(message, self, offset, retry))
-            self.appended(message.id)
+    def append(self, outgoing: list[Outgoing]) -> None:
+        """Append what a producer sent; consumers see it when the high watermark passes it."""
+        records, appended = self.records, self.appended
+        offset = len(records)
+        for message, retry, _, _ in outgoing:
+            records.append(Record(message, self, offset, retry))
+            appended(message.id)
             offset += 1
+            if message.size > self.largest:
+                self.largest = message.size
         if self.replication is None:
             self._advance(offset)
             return
-        delay_ns = self.replication.draw()
+        draw, arm = self.replication.draw, self._arm
+        delay_ns = draw()
         if delay_ns:
-            self.world.clock.arm(Replicated(offset), self._replicated, delay_ns)
+            arm(offset, self._replicated, delay_ns)
         else:
             self._advance(offset)
 
-    def _followers_have(self, news: Replicated) -> None:
-        self._advance(news.end)
-
     def _advance(self, end: int) -> None:
+        # All followers have everything below `end`.
         if end <= self.high_watermark:
             return
         self.high_watermark = end
@@ -163,13 +159,17 @@ class Partition:
         while waiting and waiting[0][0] <= end:
             _, tell, whom = waiting.popleft()
             tell(whom)
-        for member in tuple(self.readers):
-            if member.fetch.waiting:
-                member.fetch.see(self)
+        for progress in self.readers:
+            fetch = progress.member.fetch
+            if fetch.waiting:
+                fetch.see(progress)
+            else:
+                fetch.news = True
 
-    def when_replicated(self, end: int, tell: Callable[[Any], None], whom: Any) -> None:
-        """Call `tell(whom)` when everything below `end` is in all in-sync replicas."""
+    def await_followers(self, tell: Callable[[Any], None], whom: Any) -> bool:
+        """Call `tell(whom)` when all in-sync replicas have what is here now; False when they have it already."""
+        end = len(self.records)
         if end <= self.high_watermark:
-            tell(whom)
-        else:
-            self._waiting_producers.append((end, tell, whom))
+            return False
+        self._waiting_producers.append((end, tell, whom))
+        return True

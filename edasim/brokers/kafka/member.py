@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from edasim.brokers.kafka.fetch import Fetch
 from edasim.brokers.kafka.log import FIRST, Partition, Record
+from edasim.brokers.kafka.progress import Progress
 from edasim.core.clock import Signal, Stage, Timer
 from edasim.core.link import CALL, RECONNECT_NS, Call, Link
 from edasim.core.world import World
@@ -22,18 +23,17 @@ class Member:
 
     The application calls `poll` when it has handled what the last poll returned; when a poll returns something,
     `on_record` is given the first record and the others are in `polled` (committed beforehand if `commit_before`).
-    `positions` says per partition what to fetch next, `consumed` what a commit may say:
-    the offset after the last record that a poll returned (or that was handled, where the application says so).
+    `assigned` says per partition how far it has come.
     """
 
     # More than 30 attributes in a dict would be slow to look up.
     __slots__ = (
-        "_assignment", "_born_ns", "_commit_due", "_committer", "_deliveries", "_evicted", "_fetching",
-        "_heartbeat_phase_ns", "_leaves_out", "_next_auto_commit_ns", "_silent_since_ns", "_wake", "_waker",
-        "alive", "auto_commit", "auto_commit_ns", "buffer", "clock", "commit_before", "committing", "consumed",
-        "fetch", "fetch_max_wait_ns", "fetch_min_bytes", "fetched", "generation", "group", "heartbeat_ns",
-        "max_poll_records", "name", "on_record", "partition_fetch_bytes", "polled", "polling", "positions",
-        "rejoin_pending", "session_ns", "settled", "to_broker", "to_client", "world",
+        "_assignment", "_born_ns", "_commit_due", "_committer", "_evicted", "_fetching", "_heartbeat_phase_ns",
+        "_leaves_out", "_next_auto_commit_ns", "_silent_since_ns", "_wake", "_waker", "alive", "assigned",
+        "auto_commit", "auto_commit_ns", "buffer", "clock", "commit_before", "fetch", "fetch_max_wait_ns",
+        "fetch_min_bytes", "fetched", "generation", "group", "heartbeat_ns", "max_poll_records", "name", "on_record",
+        "partition_fetch_bytes", "polled", "polling", "rejoin_pending", "session_ns", "settled", "to_broker",
+        "to_client", "world",
     )
 
     def __init__(self, world: World, group: Group, name: str, links: tuple[Link, Link],
@@ -41,7 +41,6 @@ class Member:
         self.world = world
         self.clock = world.clock
         self.group = group
-        self._deliveries = group.deliveries
         self.name = name
         self.to_broker, self.to_client = links
         self.max_poll_records: int = options["max.poll.records"]
@@ -60,11 +59,9 @@ class Member:
         self.commit_before = False
         self.alive = True
         self.generation = -1
-        self.positions: dict[Partition, int] = {}
-        self.consumed: dict[Partition, int] = {}
-        self.committing: dict[Partition, int] = {}
+        self.assigned: dict[Partition, Progress] = {}
         self.settled: dict[Partition, int] = {}
-        self.buffer: dict[Partition, deque[Record]] = {}
+        self.buffer: list[tuple[Progress, list[Record]]] = []
         self.polled: deque[Record] = deque()
         self.polling = False
         self.rejoin_pending = False
@@ -73,10 +70,10 @@ class Member:
         self._leaves_out = False
         self._assignment: tuple[Mapping[Partition, int], int] | None = None
         self._committer = Timer(self)
-        self._commit_due: Stage = (self._auto_commit_due,)
+        self._commit_due: Stage = self._auto_commit_due
         self._waker = Timer(self)
-        self._wake: Stage = (self._wake_up,)
-        self.fetched: Stage = (self._on_fetched,)
+        self._wake: Stage = self._wake_up
+        self.fetched: Stage = self._on_fetched
         self.to_broker.on_lost = self.to_client.on_lost = self._transmission_lost
         self.to_broker.on_cut = self._cut_off
         self._evicted = False
@@ -128,20 +125,20 @@ class Member:
 
         It takes effect in a poll, as all of the protocol does: a member at work first finishes what it has.
         """
-        if not self.polling and self.positions:
+        if not self.polling and self.assigned:
             self._assignment = (partitions, generation)
             return
         self.generation = generation
-        lost = [partition for partition in self.positions if partition not in partitions]
+        lost = [partition for partition in self.assigned if partition not in partitions]
         if lost and self.auto_commit:
-            self.commit({partition: self.consumed[partition] for partition in lost})
+            self.commit({partition: self.assigned[partition].consumed for partition in lost})
         for partition in lost:
             self._revoke(partition)
         for partition, offset in partitions.items():
-            if partition not in self.positions:
-                partition.readers[self] = None
-                self.positions[partition] = self.consumed[partition] = offset
-                self.committing[partition] = offset
+            if partition not in self.assigned:
+                progress = Progress(self, partition, offset, self.group.deliveries[partition])
+                self.assigned[partition] = progress
+                partition.readers = (*partition.readers, progress)
         self.rejoin_pending = False
         self._discard_fetch()
         if self.polling:
@@ -149,19 +146,19 @@ class Member:
 
     def revoke_all(self) -> None:
         """Give up everything, as the eager protocol has it before a member joins again."""
-        for partition in list(self.positions):
+        for partition in list(self.assigned):
             self._revoke(partition)
         self._discard_fetch()
 
     def _revoke(self, partition: Partition) -> None:
-        partition.readers.pop(self, None)
-        for state in (self.positions, self.consumed, self.committing, self.buffer):
-            state.pop(partition, None)
-        self._drop_polled(partition)
+        progress = self.assigned.pop(partition)
+        partition.readers = tuple(reader for reader in partition.readers if reader is not progress)
+        self._drop_records(progress)
 
-    def _drop_polled(self, partition: Partition) -> None:
+    def _drop_records(self, progress: Progress) -> None:
+        self.buffer = [(other, records) for other, records in self.buffer if other is not progress]
         # In place: the application reads from this very deque.
-        kept = [record for record in self.polled if record.partition is not partition]
+        kept = [record for record in self.polled if record.partition is not progress.partition]
         self.polled.clear()
         self.polled.extend(kept)
 
@@ -171,6 +168,7 @@ class Member:
             self._fetching = False
             self.fetch.waiting = False
             self.fetch = Fetch(self)
+        self.fetch.news = True
 
     # --- the poll loop ----------------------------------------------------------------------------------------
 
@@ -183,12 +181,15 @@ class Member:
             assignment, self._assignment = self._assignment, None
             self.assign(*assignment)
             return
-        if self._evicted and self.rejoin_pending:
-            self._join_anew()
-        elif self.rejoin_pending:
-            self.group.member_ready(self)
-        # Without latency the group may have answered, and an assignment begun, within the call.
-        if self.polling and not self.rejoin_pending and (self.buffer or not self._fetching):
+        if self.rejoin_pending:
+            if self._evicted:
+                self._join_anew()
+            else:
+                self.group.member_ready(self)
+            # Without latency the group may have answered, and an assignment begun, within the call.
+            if not self.polling or self.rejoin_pending:
+                return
+        if self.buffer or not self._fetching:
             self._look_for_records()
 
     def _look_for_records(self) -> None:
@@ -200,125 +201,118 @@ class Member:
         if not self._fetching:
             self._send_fetch()
         if self.buffer:
-            self._wake_at(min(records[0].retry.due_ns for records in self.buffer.values()))
+            self._wake_at(min(records[0].retry.due_ns for _, records in self.buffer))
 
     def _return_from_poll(self) -> None:
         self.polling = False
-        if self.auto_commit and self._committer.callbacks is None:
+        if self.auto_commit and self._committer.stage is None:
             self._arm_commit()
         if not self._fetching:
             self._send_fetch()
         if self.commit_before:
             self.commit()
-        self.on_record(self.polled.popleft())
+        on_record = self.on_record
+        on_record(self.polled.popleft())
 
     def give_again(self, record: Record) -> None:
         """What the broker knew of a record's handling is lost: the application gets it once more."""
-        if not self.alive or record.partition not in self.positions:
+        if not self.alive or record.partition not in self.assigned:
             return
-        self._deliveries[record.partition].redelivered(record.message.id)
+        self.assigned[record.partition].deliveries.redelivered(record.message.id)
         self.polled.appendleft(record)
         if self.polling and not self.rejoin_pending:
             self._return_from_poll()
 
-    def _hand_over(self, record: Record) -> None:
-        partition = record.partition
-        offset = record.offset + 1
-        self.polled.append(record)
-        self.consumed[partition] = offset
-        deliveries = self._deliveries[partition]
-        if offset > deliveries.upto:
-            deliveries.upto = offset
-            deliveries.delivered(record.message.id)
-        else:
-            deliveries.redelivered(record.message.id)
-
     def _take_from_buffer(self) -> None:
-        now = self.clock.now_ns
+        now = self.clock._now
         room = self.max_poll_records
-        for partition, records in list(self.buffer.items()):
-            while records and room and records[0].retry.due_ns <= now:
-                self._hand_over(records.popleft())
-                room -= 1
-            if not records:
-                del self.buffer[partition]
-                if self._leaves_out:
-                    # A partition goes on: the request that left it out is replaced.
-                    self._discard_fetch()
+        hand_over = self.polled.append
+        kept = []
+        for progress, records in self.buffer:
+            deliveries = progress.deliveries
+            taken = 0
+            for record in records:
+                if taken == room or (record.retry is not FIRST and record.retry.due_ns > now):
+                    kept.append((progress, records[taken:]))
+                    break
+                taken += 1
+                hand_over(record)
+                progress.consumed = offset = record.offset + 1
+                first = offset > deliveries.upto
+                if first:
+                    deliveries.upto = offset
+                (deliveries.delivered if first else deliveries.redelivered)(record.message.id)
+            room -= taken
+        if self._leaves_out and len(kept) < len(self.buffer):
+            # A partition goes on: the request that left it out is replaced.
+            self._discard_fetch()
+        self.buffer = kept
 
     def _wake_at(self, due_ns: int) -> None:
         # A record of a retry topic is not due yet: its partition is paused until it is.
         self._waker = self._waker.cancelled()
-        self.clock.arm(self._waker, self._wake, max(0, due_ns - self.clock.now_ns))
+        self.clock.arm_timer(self._waker, self._wake, max(0, due_ns - self.clock.now_ns))
 
     def _wake_up(self, _: Signal) -> None:
         if self.alive and self.polling and not self.rejoin_pending:
             self._look_for_records()
 
     def _send_fetch(self) -> None:
-        # Positions only move when a fetch is answered, so that one may look at them as they are.
-        positions = self.positions
+        asked = self.assigned
         if self.buffer:
             # Nothing is asked for while something is at hand; what is not due yet is paused, and left out.
             now = self.clock.now_ns
-            if any(records[0].retry.due_ns <= now for records in self.buffer.values()):
+            if any(records[0].retry.due_ns <= now for _, records in self.buffer):
                 return
-            positions = {partition: position for partition, position in positions.items()
-                         if partition not in self.buffer}
-        if positions:
+            paused = [progress for progress, _ in self.buffer]
+            asked = {partition: progress for partition, progress in asked.items() if progress not in paused}
+        if asked:
             self._fetching = True
-            self._leaves_out = positions is not self.positions
-            self.fetch.send(positions)
+            self._leaves_out = asked is not self.assigned
+            self.fetch.send(asked)
 
     def _on_fetched(self, fetch: Fetch) -> None:
         if fetch is not self.fetch:
             return
         self._fetching = False
-        records = fetch.records
+        self.buffer += fetch.answer
         # As in the Java client, only a poll collects what has arrived and asks for more.
-        collects = self.polling and not self.rejoin_pending
-        straight = collects and not self.buffer and len(records) <= self.max_poll_records
-        now: int = self.clock._now  # type: ignore[assignment]
-        positions, buffer = self.positions, self.buffer
-        for record in records:
-            positions[record.partition] = record.offset + 1
-            if straight and (record.retry is FIRST or record.retry.due_ns <= now and record.partition not in buffer):
-                self._hand_over(record)
-            else:
-                self.buffer.setdefault(record.partition, deque()).append(record)
-        if straight and self.polled:
-            self._return_from_poll()
-        elif collects:
+        if self.polling and not self.rejoin_pending:
             self._look_for_records()
 
     def seek(self, partition: Partition, offset: int) -> None:
         """Read on from another offset; what is buffered of the partition is thrown away."""
         assert 0 <= offset <= partition.end, "there is nothing beyond the end of a partition"
-        assert partition in self.positions, "only an assigned partition can be sought in"
+        assert partition in self.assigned, "only an assigned partition can be sought in"
         self._discard_fetch()
-        self.buffer.pop(partition, None)
-        self._drop_polled(partition)
-        self.positions[partition] = self.consumed[partition] = offset
+        progress = self.assigned[partition]
+        self._drop_records(progress)
+        progress.consumed = offset
         if self.polling and not self.rejoin_pending:
             self._look_for_records()
 
     # --- commits ----------------------------------------------------------------------------------------------
 
+    def consumed(self) -> dict[Partition, int]:
+        """For each partition the offset after the last record that a poll returned: what a commit may say."""
+        return {partition: progress.consumed for partition, progress in self.assigned.items()}
+
     def commit(self, upto: Mapping[Partition, int] | None = None) -> None:
         """Commit offsets, by default what polls have returned; the group applies them when they arrive."""
         self._next_auto_commit_ns = self.clock.now_ns + self.auto_commit_ns
-        wanted = self.consumed if upto is None else upto
+        wanted = self.consumed() if upto is None else upto
         offsets = {
             partition: offset for partition, offset in wanted.items()
-            if offset != self.committing.get(partition, offset)
+            if partition in self.assigned and offset != self.assigned[partition].committing
         }
         if offsets:
-            self.committing.update(offsets)
+            for partition, offset in offsets.items():
+                self.assigned[partition].committing = offset
             self.settled.update(wanted)
             self.to_broker.send(Call(self.group.commit, (self, self.generation, offsets)), CALL)
 
     def _arm_commit(self) -> None:
-        self.clock.arm(self._committer, self._commit_due, max(0, self._next_auto_commit_ns - self.clock.now_ns))
+        self.clock.arm_timer(self._committer, self._commit_due, max(0, self._next_auto_commit_ns - self.clock.now_ns))
 
     def _auto_commit_due(self, _: Signal) -> None:
         # A consumer that waits in poll commits on time; one that works commits at its next poll.
@@ -340,8 +334,8 @@ class Member:
         """Of the group's protocol: commits are made anew, a goodbye is a death, the rest is said again."""
         due_ns = self.clock.now_ns + RECONNECT_NS
         if call.action == self.group.commit:
-            for partition in self.committing:
-                self.committing[partition] = min(self.committing[partition], self.group.committed[partition])
+            for partition, progress in self.assigned.items():
+                progress.committing = min(progress.committing, self.group.committed[partition])
             self.clock.at(due_ns, self._commit_again)
         elif call.action == self.group.remove:
             self.group.lose(self)

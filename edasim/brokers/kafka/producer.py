@@ -30,7 +30,6 @@ class Request(Signal):
     __slots__ = ("batches", "first", "node", "producer", "refused", "sent_ns", "waiting")
 
     def __init__(self, producer: Producer, node: int, batches: list[Batch], sent_ns: int) -> None:
-        self.callbacks = None
         self.producer = producer
         self.node = node
         self.batches = batches
@@ -42,7 +41,8 @@ class Request(Signal):
     def respond(self) -> None:
         """At the broker: answer, over the wire."""
         if self.producer.acks != "0":
-            self.producer.to_client.send(self, self.producer.answered)
+            send = self.producer.to_client.send
+            send(self, self.producer.answered)
 
 
 class Producer:
@@ -60,6 +60,7 @@ class Producer:
         self.to_broker, self.to_client = links
         self.id = cluster.next_producer_id()
         self.acks = str(options["acks"])
+        self.awaits_followers = self.acks not in ("0", "1")
         self.idempotent = bool(options["enable.idempotence"])
         self.in_flight_limit = options["max.in.flight.requests.per.connection"]
         self.retries = options["retries"]
@@ -78,9 +79,9 @@ class Producer:
         self._epochs: dict[Partition, int] = {}
         self._unanswered: OrderedDict[Request, int] = OrderedDict()
         self._on_the_wire: dict[Request, None] = {}
-        self._ready: Stage = (self._timer_due,)
-        self._arrives: Stage = (self._on_arrival if self.acks == "0" else cluster.receive,)
-        self.answered: Stage = (self._on_response,)
+        self._ready: Stage = self._timer_due
+        self._arrives: Stage = self._on_arrival if self.acks == "0" else cluster.receive
+        self.answered: Stage = self._on_response
         self._timeouts = Deadlines(self.clock, self._unanswered, self._request_failed)
         self.to_broker.on_lost = self.to_client.on_lost = self._transmission_lost
 
@@ -92,8 +93,8 @@ class Producer:
         """What is not known to be in the log."""
         sent = [batch for request in (*self._unanswered, *self._on_the_wire) for batch in request.batches]
         for batch in sent + self.buffer.batches():
-            for message, _ in batch.messages:
-                yield message
+            for record in batch.records:
+                yield record[0]
 
     # --- into the buffer --------------------------------------------------------------------------------------
 
@@ -107,12 +108,12 @@ class Producer:
             partition = topic.partitions[self._sticky_partition(topic, message.size)]
         else:
             partition = topic.partition_of(message.key)
-        now_ns: int = self.clock._now  # type: ignore[assignment]
-        ready_ns = self.buffer.add(partition, (message, retry), (answer, context), now_ns)
+        now_ns = self.clock._now
+        ready_ns = self.buffer.add(partition, (message, retry, answer, context), now_ns)
         node = partition.node
         if ready_ns <= now_ns:
             self._drain(node)
-        elif self._timers[node].callbacks is None or ready_ns < self._armed_for_ns[node]:
+        elif self._timers[node].stage is None or ready_ns < self._armed_for_ns[node]:
             self._arm(node, ready_ns)
         if self.acks == "0" and answer is not None:
             answer(context, True)
@@ -139,17 +140,18 @@ class Producer:
 
     def _arm(self, node: int, due_ns: int) -> None:
         timer = self._timers[node]
-        if timer.callbacks is not None:
+        if timer.stage is not None:
             timer = self._timers[node] = timer.cancelled()
         self._armed_for_ns[node] = due_ns
-        self.clock.arm(timer, self._ready, max(0, due_ns - self.clock.now_ns))
+        arm_timer = self.clock.arm_timer
+        arm_timer(timer, self._ready, max(0, due_ns - self.clock._now))
 
     def _timer_due(self, timer: Timer) -> None:
         self._drain(timer.owner)
 
     def _drain(self, node: int) -> None:
         """Send what is ready; watch for what will be."""
-        now_ns: int = self.clock._now  # type: ignore[assignment]
+        now_ns = self.clock._now
         buffer = self.buffer
         for batch in buffer.expired(node, now_ns):
             self._give_up(batch)
@@ -180,12 +182,13 @@ class Producer:
             self._in_flight[request.node] += 1
             due_ns = self._unanswered[request] = request.sent_ns + self.request_timeout_ns
             self._timeouts.watch(due_ns)
-        self.to_broker.send(request, self._arrives)
+        send = self.to_broker.send
+        send(request, self._arrives)
         if self.acks != "0" and self.to_broker.duplicates and self.to_broker.repeats():
             again = Request(self, request.node, request.batches, request.sent_ns)
             again.first = request
             for batch in request.batches:
-                self.cluster.repeated(batch.messages[0][0].id)
+                self.cluster.repeated(batch.records[0][0].id)
             self.to_broker.send(again, self._arrives)
 
     def _on_response(self, request: Request) -> None:
@@ -199,7 +202,7 @@ class Producer:
                 self._complete(batch, True)
         if refused:
             self._try_again(refused)
-        if self.buffer:
+        if self.buffer.lines[first.node]:
             self._drain(first.node)
 
     def _close(self, request: Request) -> None:
@@ -211,7 +214,7 @@ class Producer:
             return
         batch.done = True
         if self.acks != "0":
-            for answer, context in batch.answers:
+            for _, _, answer, context in batch.records:
                 if answer is not None:
                     answer(context, ok)
 
@@ -220,7 +223,7 @@ class Producer:
     def _transmission_lost(self, signal: Signal) -> None:
         """The connection broke under a request or its response: the client notices and tries again."""
         if isinstance(signal, Request):
-            self.cluster.lost(signal.batches[0].messages[0][0].id)
+            self.cluster.lost(signal.batches[0].records[0][0].id)
             self._on_the_wire.pop(signal, None)
             if (signal.first or signal) in self._unanswered:
                 self._request_failed(signal.first or signal)

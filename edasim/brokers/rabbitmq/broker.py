@@ -27,7 +27,7 @@ class Broker:
         self.queues: dict[str, Queue] = {}
         self._flush = world.draws.sequential("flush", "rabbitmq", times.flush)
         self._luck = world.draws.sequential("fault", "rabbitmq")
-        self._flushed: Stage = (self._confirm,)
+        self._flushed: Stage = self._confirm
         place = Place("exchange", "rabbitmq")
         self.unroutable = world.writer(Verb.unroutable, place)
         self.repeated = world.writer(Verb.repeated, place)
@@ -82,7 +82,8 @@ class Broker:
             if not queue.put(publication):
                 publication.ok = False
         if self.persistent and queues and publication.ok and publication.waiting == 1:
-            self.world.clock.arm(publication, self._flushed, self._flush.draw())
+            arm, draw = self.world.clock.arm, self._flush.draw
+            arm(publication, self._flushed, draw())
         else:
             self.settled(publication)
 
@@ -95,7 +96,8 @@ class Broker:
     def _confirm(self, publication: Publication) -> None:
         publisher = publication.publisher
         if publisher is not None:
-            publisher.to_client.send(publication, publisher.answered)
+            send = publisher.to_client.send
+            send(publication, publisher.answered)
 
     def _route(self, publication: Publication) -> tuple[Queue, ...]:
         if self._routes_version != self.router.version:

@@ -34,12 +34,12 @@ class Subscription:
         self.unacked: dict[Entry, None] = {}
         self._on_delivery = on_delivery
         self.on_the_wire: dict[Entry, None] = {}
-        self._arrives: Stage = (self._forgotten_arrives if auto_ack else on_delivery,)
-        self._acked: Stage = (self._on_ack,)
-        self._rejected: Stage = (self._on_reject,)
-        self._requeued: Stage = (self._on_requeue,)
-        self._nacked: Stage = (self._on_nack,)
-        self._swallowed: Stage = (self._on_swallowed,)
+        self._arrives: Stage = self._forgotten_arrives if auto_ack else on_delivery
+        self._acked: Stage = self._on_ack
+        self._rejected: Stage = self._on_reject
+        self._requeued: Stage = self._on_requeue
+        self._nacked: Stage = self._on_nack
+        self._swallowed: Stage = self._on_swallowed
 
     def _window(self, prefetch: int | None) -> int:
         # A quorum queue has a limit of its own where the consumer sets none (rabbit_quorum_queue.erl).
@@ -70,17 +70,14 @@ class Subscription:
 
     def deliver(self, entry: Entry) -> None:
         """At the broker: send an entry to the client."""
-        queue = self.queue
-        if entry.redelivered:
-            queue.redelivered(entry.message.id)
-        else:
-            queue.delivered(entry.message.id)
+        queue, send = self.queue, self.to_client.send
+        (queue.redelivered if entry.redelivered else queue.delivered)(entry.message.id)
         if self.auto_ack:
             queue.acknowledged(entry.message.id)
             self.on_the_wire[entry] = None
         else:
             self.unacked[entry] = None
-        self.to_client.send(entry, self._arrives)
+        send(entry, self._arrives)
 
     def _forgotten_arrives(self, entry: Entry) -> None:
         # The broker has forgotten it; only that it is on the wire has to be known.
@@ -93,7 +90,8 @@ class Subscription:
         """basic.ack; when the wire swallows it the broker delivers the entry again."""
         if not self.auto_ack:
             link = self.to_broker
-            link.send(entry, self._swallowed if link.duplicates and link.repeats() else self._acked)
+            send = link.send
+            send(entry, self._swallowed if link.duplicates and link.repeats() else self._acked)
 
     def reject(self, entry: Entry) -> None:
         """basic.reject without requeue: dead-lettered, or dropped."""
@@ -143,7 +141,8 @@ class Subscription:
         if self.unacked.pop(entry, self) is not None:
             return
         queue = self.queue
-        queue.acknowledged(entry.message.id)
+        acknowledged = queue.acknowledged
+        acknowledged(entry.message.id)
         if not self.waits_for_turn:
             queue.offer_room(self)
             if queue.fresh or queue.returned:
@@ -171,8 +170,7 @@ class Subscription:
     def close(self) -> None:
         """The channel is gone: all its unacknowledged entries return to their places."""
         self._stop_receiving()
-        for entry in self.on_the_wire:
-            entry.callbacks = ()
+        self.queue.clock.call_off({*self.on_the_wire, *self.unacked})
         self.on_the_wire.clear()
         entries = list(self.unacked)
         self.unacked.clear()
@@ -193,8 +191,8 @@ class Publisher:
         self.unconfirmed: dict[Publication, None] = {}
         self.on_the_wire: dict[Publication, None] = {}
         self._down = False
-        self._arrives: Stage = (broker.receive if confirms else self._on_arrival,)
-        self.answered: Stage = (self._on_confirm,)
+        self._arrives: Stage = broker.receive if confirms else self._on_arrival
+        self.answered: Stage = self._on_confirm
         """What a confirm or a refusal from the broker does at the client."""
         self.to_broker.on_lost = self._connection_breaks
         self.to_client.on_lost = self._connection_breaks
@@ -234,7 +232,8 @@ class Publisher:
         if not self.confirms:
             self.on_the_wire[publication] = None
         link = self.to_broker
-        link.send(publication, self._arrives)
+        send = link.send
+        send(publication, self._arrives)
         if self.confirms and link.duplicates and link.repeats():
             self.broker.repeated(publication.message.id)
             self.to_broker.send(publication.repetition(), self._arrives)

@@ -59,7 +59,6 @@ class Publication(Signal):
         self, message: Message, exchange: str, routing_key: str, answer: Answer | None,
         properties: Properties = PLAIN, context: Any = None,
     ) -> None:
-        self.callbacks = None
         self.context = context
         self.message = message
         self.exchange = exchange
@@ -89,7 +88,6 @@ class Entry(Signal):
     __slots__ = ("delivery_count", "expires_ns", "message", "position", "publication", "redelivered")
 
     def __init__(self, publication: Publication) -> None:
-        self.callbacks = None
         self.publication = publication
         self.message = publication.message
         self.expires_ns = 0
@@ -117,8 +115,6 @@ class Entry(Signal):
         copy = Entry(self.publication)
         copy.position, copy.expires_ns = self.position, self.expires_ns
         copy.redelivered, copy.delivery_count = self.redelivered, self.delivery_count
-        if self.callbacks is not None:
-            self.callbacks = ()
         return copy
 
 

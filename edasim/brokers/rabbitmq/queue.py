@@ -62,8 +62,8 @@ class Queue:
         self._last_commit_ns = 0
         self._expiring = False
         self._expiry = Timer(self)
-        self._expiry_due: Stage = (self._head_expires,)
-        self._committed: Stage = (self._commit,)
+        self._expiry_due: Stage = self._head_expires
+        self._committed: Stage = self._commit
         place = Place("queue", name, service, "parking" if parking else "")
         self.place = place
         self.routed = world.writer(Verb.routed, place)
@@ -136,7 +136,8 @@ class Queue:
         elif self.with_room and not (
                 self._ttl_ns is not None or publication.properties is not PLAIN or self.fresh or self.returned):
             # A consumer is free and nothing is ahead: the entry does not stop here.
-            self.routed(entry.message.id)
+            routed = self.routed
+            routed(entry.message.id)
             entry.position = self._next_position
             self._next_position += 1
             self._hand_over(entry)
@@ -274,7 +275,7 @@ class Queue:
         expires_ns = self._head().expires_ns
         if expires_ns:
             self._expiry = self._expiry.cancelled()
-            self.clock.arm(self._expiry, self._expiry_due, max(0, expires_ns - self.clock.now_ns))
+            self.clock.arm_timer(self._expiry, self._expiry_due, max(0, expires_ns - self.clock.now_ns))
 
     def _head_expires(self, _: Signal) -> None:
         while self.ready and self._drop_expired_head():

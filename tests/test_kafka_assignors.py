@@ -355,6 +355,7 @@ def test_the_second_cooperative_round_is_the_last(
     target = assign("cooperative-sticky", members, counts, everything, owned)
     _, first, _ = cooperative_rounds(owned, target)
     last = assign("cooperative-sticky", members, counts, everything, first)
-    # What was released may go to another member than was planned, but nobody lets go of anything again.
+    # What was released may go to another member than was planned, also the one partition more that some have, since
+    # the second round counts from what each has by then; but nobody lets go of anything again.
     assert all(set(first[member]) <= set(last[member]) for member in members)
-    assert {member: len(mine) for member, mine in last.items()} == {member: len(target[member]) for member in members}
+    assert sorted(map(len, last.values())) == sorted(len(target[member]) for member in members)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from time import perf_counter
+import sys
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -72,19 +73,39 @@ def test_topic_edge_words(pattern: str, key: str, matches: bool) -> None:  # R04
     assert routed(pattern, key) is matches
 
 
+def steps_of(action: Callable[[], object]) -> int:
+    """How many functions are called, in Python and in C, while an action lasts, however busy the machine is."""
+    steps = 0
+
+    def count(*_: object) -> None:
+        nonlocal steps
+        steps += 1
+
+    sys.setprofile(count)
+    try:
+        action()
+    finally:
+        sys.setprofile(None)
+    return steps
+
+
 def test_a_pattern_of_many_hashes_is_matched_at_once() -> None:  # R05c
-    start = perf_counter()
-    assert routed(".".join("#" * 15), ".".join("a" * 31))
-    assert not routed(".".join("#" * 15) + ".b", ".".join("a" * 31))
-    assert perf_counter() - start < 1  # a search that tries all ways would take 5e11 steps
+    def match() -> None:
+        assert routed(".".join("#" * 15), ".".join("a" * 31))
+        assert not routed(".".join("#" * 15) + ".b", ".".join("a" * 31))
+
+    assert steps_of(match) < 100_000  # a search that tries all ways would take 5e11
 
 
 def test_many_bindings_do_not_slow_a_topic_exchange_down() -> None:
+    def steps(bindings: int) -> int:
+        many = exchange("topic", *((f"q{number}", f"shop.{number}.*.placed") for number in range(bindings)))
+        many.route("")  # which orders the bindings, once
+        return steps_of(lambda: [many.route(f"shop.{number}.order.placed") for number in range(100)])
+
+    assert steps(10_000) < 1.1 * steps(100)
     many = exchange("topic", *((f"q{number}", f"shop.{number}.*.placed") for number in range(10_000)))
-    start = perf_counter()
-    for number in range(1000):
-        assert many.route(f"shop.{number}.order.placed") == (f"q{number}",)
-    assert perf_counter() - start < 1  # comparing each key with each pattern would be 1e7 comparisons
+    assert many.route("shop.4711.order.placed") == ("q4711",)
 
 
 HEADERS = {"msg1": {"foo": "bar", "fuu": "ber"}, "msg2": {"foo": "bar"}, "msg3": {}}

@@ -29,6 +29,7 @@ from edasim.simulate import simulate
 BROKERS = ("rabbitmq", "kafka")
 SEED = 7
 EDASIM, USUAL, HEAPQ, HEAPQ_IN_BLOCKS = "edasim", "usual SimPy", "heapq loop", "heapq loop, draws in blocks"
+MOVED_ORDERS = 2_000
 SIZES = (2_000, 20_000, 200_000)
 QUICK_SIZES = (500, 5_000, 50_000)
 
@@ -180,6 +181,50 @@ def growth_rows(growth: dict[str, dict[int, dict[str, float]]]) -> list[Row]:
     return rows
 
 
+# --- a slider move --------------------------------------------------------------------------------------------
+
+
+def measure_slider(moves: int) -> dict[str, dict[str, float]]:
+    """By architecture, the medians in ms from a slider's move to the finished PNG, and with a fresh figure each time.
+
+    The scenario is the payment outage with about 2,000 orders, one architecture shown.
+    """
+    from edasim.lab.explorer import explore
+    from edasim.lab.panels import Panels
+    from edasim.scenario.reading import load
+    from edasim.shipped import scenario_file
+
+    shop = load(scenario_file("payment-outage")).change({"duration": None, "orders": MOVED_ORDERS})
+    found = {}
+    for name in shop.architectures.listed:
+        explorer = explore(shop, ["client.timeout"], [name], seed=SEED)
+        texts = explorer.dials["client.timeout"].texts[1 : moves + 1]
+        moved, fresh = [], []
+        for text in texts:
+            gc.collect()
+            start = time.process_time()
+            explorer.set("client.timeout", text)
+            moved.append(time.process_time() - start)
+            seen = list(explorer._seen.values())
+            start = time.process_time()
+            explorer.panels.png(seen)
+            kept = time.process_time()
+            Panels([name]).png(seen)
+            fresh.append(moved[-1] + (time.process_time() - kept) - (kept - start))
+        found[name] = {"moved_ms": 1e3 * median(moved), "fresh_ms": 1e3 * median(fresh)}
+    return found
+
+
+def slider_rows(slider: dict[str, dict[str, float]]) -> list[Row]:
+    """Each architecture's move, and how much more a fresh figure costs."""
+    rows = []
+    for name, one in slider.items():
+        what = f"{name}: slider move, {MOVED_ORDERS:,} orders, to PNG"
+        rows.append(at_most(what, one["moved_ms"], "ms", 100, aim=50))
+        rows.append(Row(f"{name}: the same with a fresh figure", one["fresh_ms"], "ms"))
+    return rows
+
+
 # --- the table ------------------------------------------------------------------------------------------------
 
 
@@ -206,6 +251,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=5, help="how often each model has its turn")
     parser.add_argument("--quick", action="store_true", help="fewer and smaller runs: a first impression")
     parser.add_argument("--no-growth", action="store_true", help="only the comparison with the plain models")
+    parser.add_argument("--no-slider", action="store_true", help="without the moves of a slider (they need the lab)")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
     parser.add_argument("--one", nargs=2, metavar=("BROKER", "ORDERS"), help="one run of one size, as JSON")
     given = parser.parse_args(arguments)
@@ -219,8 +265,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not given.no_growth:
         growth = measure_growth(QUICK_SIZES if given.quick else SIZES, 1 if given.quick else 3)
         rows += growth_rows(growth)
+    slider: dict[str, Any] = {}
+    if not given.no_slider:
+        slider = measure_slider(5 if given.quick else 15)
+        rows += slider_rows(slider)
     if given.json:
-        print(json.dumps({"machine": machine(), "orders": orders, "rounds": rounds, "speed": speeds,
+        print(json.dumps({"machine": machine(), "orders": orders, "rounds": rounds, "speed": speeds, "slider": slider,
                           "growth": growth, "rows": [asdict(row) for row in rows]}, indent=2))
     else:
         print(f"{orders:,} orders, medians of {rounds} rounds; {machine()}\n\n{table(rows)}")

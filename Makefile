@@ -15,7 +15,7 @@ demo: .venv/.ready-to-run ## Put the payment outage through all four architectur
 	@$(RUN) -m edasim demo
 
 test: .venv/.ready-to-work ## Run all tests on two cores.
-	@$(RUN) -m pytest -n 2
+	@$(RUN) -m pytest -n 2 --dist loadgroup
 
 check: .venv/.ready-to-work ## Look for mistakes without running anything: ruff, mypy, codespell, notebooks without outputs.
 	$(RUN) -m ruff check .

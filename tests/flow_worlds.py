@@ -157,7 +157,8 @@ class Recount:
     def _begin_or_crash(self, verb: str, place: Any, key: tuple[str, int]) -> None:
         brokered = self.run.architecture in ("kafka", "rabbitmq")
         if verb == "started" and place.detail != "again" and self.run.architecture != "monolith":
-            self.waiting[key] -= 1
+            # Of a copy that came back to its queue while another one waited, the journal says nothing.
+            self.waiting[key] = max(0, self.waiting[key] - 1)
         elif verb == "started" and place.detail == "again":
             self._back(key)
         elif verb == "crashed" and brokered:

@@ -16,17 +16,23 @@ from edasim.scenario.broker_options import resolve
 from edasim.scenario.value import Scenario
 from edasim.study.words import counted
 
-WIDTH = 620.0
-TOP, MARGIN = 66.0, 10.0
+WIDTH = 548.0
+TOP, MARGIN = 46.0, 6.0
 MOST_LANES = 12
 """So many partitions are shown one by one; more share one line."""
-_PRODUCER = (10.0, 92.0)
-_HUB = (146.0, 98.0)
-_INBOX = (292.0, 112.0)
-_HAND = (408.0, 34.0)
-_WORK = (446.0, 88.0)
-_ASIDE = (548.0, 62.0)
-_LABEL = 15.0
+_PRODUCER = (4.0, 84.0)
+_HUB = (124.0, 92.0)
+_INBOX = (248.0, 104.0)
+_HAND = (355.0, 36.0)
+_WORK = (394.0, 82.0)
+_ASIDE = (486.0, 58.0)
+_LABEL = 16.0
+_CAPTIONS = {
+    "monolith": ("customers", "", "modules", "", "", ""),
+    "rpc": ("customers", "", "calls waiting", "", "at work", ""),
+    "kafka": ("customers", "topics", "unread in the log", "polled", "at work", "dead letters"),
+    "rabbitmq": ("customers", "exchange", "queue", "taken", "at work", "dead letters"),
+}
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,7 @@ class Layout:
     nodes: list[Node] = field(default_factory=list)
     ways: list[tuple[int, int]] = field(default_factory=list)
     frames: list[dict[str, Any]] = field(default_factory=list)
+    captions: list[dict[str, Any]] = field(default_factory=list)
     height: float = 0.0
     lane_of: dict[tuple[str, str], int] = field(default_factory=dict)
     """On Kafka: the lane of a (service, partition)."""
@@ -104,10 +111,16 @@ def layout(scenario: Scenario, architecture: str, capacity: dict[str, int]) -> L
     """Place everything; `capacity` is the largest number of workers that each service has in the run."""
     services = sorted(scenario.services, key=StepOrder(scenario).rank)
     made = Layout(scenario, architecture, services)
-    row = min(92.0, max(40.0, 470.0 / max(1, len(services))))
-    made.height = TOP + row * len(services) + MARGIN + 4
+    row = min(92.0, max(38.0, 470.0 / max(1, len(services))))
+    made.height = TOP + max(row * len(services), 190.0) + MARGIN
     _add_producers(made)
     {"monolith": _monolith, "rpc": _rpc, "kafka": _kafka, "rabbitmq": _rabbitmq}[architecture](made, row, capacity)
+    columns = zip((_PRODUCER, _HUB, _INBOX, _HAND, _WORK, _ASIDE), _CAPTIONS[architecture], strict=True)
+    made.captions = [{"x": x, "width": width, "text": text} for (x, width), text in columns if text]
+    if any(node.role == "again" for node in made.nodes):
+        x, half = _ASIDE[0], _ASIDE[1] / 2
+        made.captions[-1:] = [{"x": x - 3, "width": half, "text": "retry"},
+                              {"x": x + half, "width": half, "text": "dead"}]
     return made
 
 
@@ -136,7 +149,8 @@ def _add_producers(made: Layout) -> None:
 
 def _rows(made: Layout, row: float) -> list[tuple[str, float, float]]:
     """For each service: its name, and (y, height) of its boxes below its label."""
-    return [(name, TOP + row * number + _LABEL, row - _LABEL - 7.0) for number, name in enumerate(made.services)]
+    top = TOP + (made.height - MARGIN - TOP - row * len(made.services)) / 2
+    return [(name, top + row * number + _LABEL, row - _LABEL - 4.0) for number, name in enumerate(made.services)]
 
 
 def _frame(made: Layout, title: str, box: tuple[float, float, float, float], kind: str, note: str = "") -> None:
@@ -146,12 +160,11 @@ def _frame(made: Layout, title: str, box: tuple[float, float, float, float], kin
 
 def _monolith(made: Layout, row: float, capacity: dict[str, int]) -> None:
     threads = capacity.get("process", 0)
-    made.add("process", "inbox", (_HUB[0], made.height / 2 + TOP / 2 - 52, _HUB[1], 94.0), title="waiting",
-             note="for a thread")
-    _frame(made, "one process", (_HUB[0] - 8, TOP - 6, _WORK[0] + _WORK[1] - _HUB[0] + 14, made.height - TOP - 2),
+    middle = TOP + (made.height - TOP - MARGIN) / 2
+    made.add("process", "inbox", (_HUB[0], middle - 45, _HUB[1], 106.0), title="waiting")
+    _frame(made, "one process", (_HUB[0] - 8, TOP - 26, _WORK[0] + _WORK[1] - _HUB[0] + 14, made.height - TOP + 22),
            "process", counted(threads, "thread"))
-    y = TOP + (made.height - TOP - MARGIN) / 2 - 42
-    made.add("database", "database", (_ASIDE[0], y, _ASIDE[1], 74.0), title="database", note="commit")
+    made.add("database", "database", (_ASIDE[0], middle - 37, _ASIDE[1], 74.0), title="database", note="commit")
     for name, y, height in _rows(made, row):
         width = _WORK[0] + _WORK[1] - _INBOX[0]
         made.add(f"work {name}", "work", (_INBOX[0], y, width, height), service=name, title=name, note="module")
@@ -165,10 +178,9 @@ def _rpc(made: Layout, row: float, capacity: dict[str, int]) -> None:
     options = made.scenario.architectures.rpc or RpcOptions()
     middle = TOP + (made.height - TOP - MARGIN) / 2
     x, width = _HUB
-    made.add("gateway", "inbox", (x, middle - 62, width, 46.0), title="waiting", note="to be opened")
-    made.add("gateway open", "open", (x, middle - 6, width, 72.0), title="open",
-             note=f"{options.open_requests} at most")
-    _frame(made, "gateway", (x - 6, middle - 92, width + 12, 166.0), "hub", options.calls)
+    made.add("gateway", "inbox", (x, middle - 56, width, 40.0), title="waiting")
+    made.add("gateway open", "open", (x, middle + 4, width, 78.0), title="open")
+    _frame(made, "gateway", (x - 6, middle - 92, width + 12, 192.0), "hub", f"{options.open_requests} open at most")
     for producer in made.scenario.producers:
         made.way(f"producer {producer}", "gateway")
     for name, y, height in _rows(made, row):

@@ -6,9 +6,8 @@ from collections import Counter
 from functools import cache
 from typing import Any
 
-from worlds import shop
-
 from edasim.simulate import Run, simulate
+from tests.worlds import shop
 
 PRODUCER = {"checkout": {"publishes": "OrderPlaced", "arrivals": "poisson 40/s", "key": "customer",
                          "keys": "uniform over 20"}}
@@ -39,6 +38,7 @@ def retries(where: str, attempts: int = 3) -> dict[str, Any]:
 
 
 SHOPS: dict[str, dict[str, Any]] = {
+    "healthy": {"services": three()},
     "outage": {"services": three(), "faults": {"outage": {"unavailable": "payment", "at": "3s", "for": "3s"}}},
     "dead letters": {"services": three(fails="30%", poison="5%"), "retry": retries("worker")},
     "aside": {"services": three(fails="30%", poison="2%"), "retry": retries("aside")},

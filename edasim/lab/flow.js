@@ -679,8 +679,8 @@ const STYLE = `
 .edasim-flow { font: 13px/1.35 system-ui, "DejaVu Sans", sans-serif; color: var(--ink); max-width: 1660px; }
 .edasim-flow-panels { display: grid; gap: 10px 18px; grid-template-columns: repeat(var(--columns), minmax(0, 1fr)); }
 .edasim-flow h3 { font-size: 15px; margin: 0; display: inline; }
-.edasim-flow header p { margin: 0; color: var(--quiet); min-height: 1.4em; }
-.edasim-flow header span { margin-right: 1em; white-space: nowrap; }
+.edasim-flow header p { margin: 0; color: var(--quiet); min-height: 1.4em; font-size: 12.5px; }
+.edasim-flow header span { margin-right: 0.7em; white-space: nowrap; }
 .edasim-flow header b { color: var(--ink); font-variant-numeric: tabular-nums; }
 .edasim-flow-panel { border-top: 2px solid var(--line); padding-top: 4px; min-width: 0; }
 .edasim-flow-note { color: var(--quiet); margin: 0; }
@@ -889,8 +889,8 @@ class Flow {
       this.frames++;
       if (this.playing) this._advance(passed_s);
       const aim = this.playing ? Math.min(HOP_S * this.speed, this.longest_s) : 0;
-      this.hop_s += (aim - this.hop_s) * (1 - Math.exp(-passed_s / 0.12));
-      const settled = !this.playing && this.hop_s < 1e-3;
+      this.hop_s += (aim - this.hop_s) * (1 - Math.exp(-passed_s / (this.playing ? 0.12 : 0.06)));
+      const settled = !this.playing && this.hop_s < 0.01 * HOP_S * this.speed;
       if (settled) this.hop_s = 0;
       this.draw();
       if (!settled) this.request = requestAnimationFrame(frame);

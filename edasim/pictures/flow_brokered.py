@@ -142,10 +142,10 @@ class KafkaWalk(BrokeredWalk):
             self._record(now, message, place.name)
         elif place.detail == "parking":
             token = self.dying.take(service, message) or self.new(message, Kind.dead)
-            token.stay(now, self.layout[f"dead {service}"])
+            token.move(now, self.layout[f"dead {service}"])
         else:
             token = self.aside.take(service, message) or self.new(message, Kind.duplicate)
-            token.stay(now, self.node(f"again {service}", f"inbox {service}"))
+            token.move(now, self.node(f"again {service}", f"inbox {service}"))
             self._unread[service, place.name].append(token)
 
     def _record(self, now: int, message: int, partition: str) -> None:
@@ -234,17 +234,13 @@ class RabbitWalk(BrokeredWalk):
         if place.detail == "parking":
             token = self.dying.take(service, message) or self.dying.take("", message) or self.new(message, Kind.dead)
             token.kind = Kind.dead
-            token.stay(now, self.layout[f"dead {service}"])
+            token.move(now, self.layout[f"dead {service}"])
             return
         target = f"again {service}" if place.name != service else ""
         sent = self.aside.take(service, message) or self.dying.take(service, message)
         token = sent or self._fresh(now, message, service)
         node = self.node(target, f"inbox {service}") if target else self.layout[f"inbox {service}"]
-        # What was sent here is here; what came by the exchange has one more way to go.
-        if token.node != node:
-            token.move(now, node)
-        else:
-            token.stay(now)
+        token.move(now, node)
         self._ready.put(place.name, token)
 
     def _fresh(self, now: int, message: int, service: str) -> Token:

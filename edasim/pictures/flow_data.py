@@ -18,8 +18,9 @@ from edasim.charts.style import look
 from edasim.core.journal import Verb
 from edasim.measure.reading import NANO
 from edasim.pictures.flow_brokered import KafkaWalk, RabbitWalk
+from edasim.pictures.flow_called import MonolithWalk, RpcWalk
 from edasim.pictures.flow_layout import WIDTH, Layout, layout
-from edasim.pictures.flow_tokens import FOREVER, MonolithWalk, RpcWalk, Token, Walk
+from edasim.pictures.flow_tokens import FOREVER, Token, Walk
 from edasim.simulate import Run
 from edasim.study.words import display
 

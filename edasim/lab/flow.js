@@ -305,8 +305,7 @@ class PanelView {
   }
 
   /** A new size or theme: what does not move is drawn once, and dots are stamped from drawings. */
-  fit(width, theme, most) {
-    const ratio = (window.devicePixelRatio || 1);
+  fit(width, theme, most, ratio) {
     this.scale = Math.min(1.5, width / this.data.width);
     this.theme = theme;
     this.most = most;
@@ -555,6 +554,7 @@ class PanelView {
 
   _drawResting(ctx, node, lanes, order) {
     for (const [lane, dots] of lanes) {
+      let shown = null;
       dots.forEach((dot, nth) => {
         let x, y;
         if (node.role === "work" && node.slots && !dot.held) [x, y] = this._slot(node, this.data.lane[dot.i]);
@@ -562,6 +562,10 @@ class PanelView {
           const high = Math.min(node.height, 18);
           [x, y] = this._place({ ...node, y: node.y + node.height - high, height: high }, nth, dots.length, 0);
         } else [x, y] = this._place(node, nth, dots.length, lane);
+        // One that its neighbour covers need not be drawn.
+        const covered = shown && shown.y === y && Math.abs(shown.x - x) < 1.8 && shown.kind === dot.kind;
+        if (covered && this.data.order[dot.k] !== order) return;
+        shown = { x, y, kind: dot.kind };
         this._stamp(ctx, dot, x, y, 1, order);
       });
     }
@@ -925,7 +929,9 @@ class Flow {
     this.root.style.colorScheme = dark ? "dark" : "light";
     const columns = width >= 880 && this.views.length > 1 ? (width >= 1500 && this.views.length % 3 === 0 ? 3 : 2) : 1;
     this.root.style.setProperty("--columns", columns);
-    for (const view of this.views) view.fit((width - 18 * (columns - 1)) / columns, this.theme, this.most);
+    // Many sharp pictures are more than a computer without a graphics card can paint in time.
+    const ratio = Math.min(window.devicePixelRatio || 1, this.views.length > 2 ? 1.5 : 3);
+    for (const view of this.views) view.fit((width - 18 * (columns - 1)) / columns, this.theme, this.most, ratio);
     this._fitStrip(width);
     this._legend();
     this.draw();

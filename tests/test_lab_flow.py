@@ -282,6 +282,14 @@ class Page:
         return self.page.evaluate(
             f"(given) => {{ const flow = document.getElementById('flow').edasimFlow; return {expression}; }}", given)
 
+    def wait(self, condition: str) -> None:
+        """Until an expression is true, at most ten seconds."""
+        for _ in range(200):
+            if self.js(condition):
+                return
+            self.page.wait_for_timeout(50)
+        raise AssertionError(f"it did not come true that {condition}")
+
     def scrub(self, time_s: float) -> None:
         """Move the bar as a hand does."""
         self.page.evaluate("""(time) => { const bar = document.querySelector("input[type=range]");
@@ -335,12 +343,12 @@ def test_it_plays_at_its_speed_and_pauses(four: Page) -> None:
     four.page.select_option("select", "5")
     four.page.click("button")
     four.page.wait_for_timeout(300)
-    four.js("new Promise((done) => { const look = () => flow.time_s > 2.5 ? done() : setTimeout(look, 20); look(); })")
+    four.wait("flow.time_s > 2.5")
     assert four.pixels(2) != before
     four.page.click("button")
     there = four.js("flow.time_s")
     # In a pause the dots settle where the messages were at that instant, and then nothing is drawn any more.
-    four.js("new Promise((done) => { const look = () => flow.request ? setTimeout(look, 20) : done(); look(); })")
+    four.wait("!flow.request")
     assert four.js("[flow.time_s, flow.hop_s]") == [there, 0]
 
 

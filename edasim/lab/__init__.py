@@ -1,28 +1,35 @@
-"""What a notebook shows and lets one move: sliders, pictures, a guess before the result.
+"""The lab: what a notebook shows and lets people move.  Its names are found when they are first used.
 
-Its names are found when they are first used, so that one of them does not load what only the others need.
+    from edasim import lab
+
+    lab.start()                                                     # the first minute
+    guess = lab.predict("How many of the 400 are refused?", 0, 400) # a guess before the result
+    lab.explore(shop)                                               # sliders; also edasim.explore
+    lab.flow(edasim.compare(shop, ["monolith", "kafka"], seed=7))   # the messages on their way
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from edasim.lazily import find_lazily
 
 if TYPE_CHECKING:
     from edasim.lab.explorer import Explorer, explore
+    from edasim.lab.flow import Flow, flow
     from edasim.lab.guess import Guess, predict
+    from edasim.lab.start import Start, start
 
-__all__ = ["Explorer", "Guess", "explore", "predict"]
+__all__ = ["Explorer", "Flow", "Guess", "Start", "explore", "flow", "predict", "start"]
 
-_HOMES = {
-    "Explorer": "edasim.lab.explorer",
-    "Guess": "edasim.lab.guess",
-    "explore": "edasim.lab.explorer",
-    "predict": "edasim.lab.guess",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'edasim.lab' has no attribute {name!r}")
-    found: object = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = found
-    return found
+find_lazily(
+    __name__,
+    {
+        "Explorer": "edasim.lab.explorer",
+        "Flow": "edasim.lab.flow",
+        "Guess": "edasim.lab.guess",
+        "Start": "edasim.lab.start",
+        "explore": "edasim.lab.explorer",
+        "flow": "edasim.lab.flow",
+        "predict": "edasim.lab.guess",
+        "start": "edasim.lab.start",
+    },
+)

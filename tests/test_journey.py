@@ -183,9 +183,10 @@ def attempt_steps(journey: Journey) -> list[tuple[str, str, float]]:
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("where", ["worker", "back", "aside"])
 def test_each_attempt_appears_once_whatever_breaks(architecture: str, where: str) -> None:
+    middle = "broker" if architecture in BROKERED else "gateway"
     faults = {
         "boom": {"crash": "payment", "at": "1.1s", "for": "300ms"},
-        "noise": {"lossy": "broker" if architecture in BROKERED else "gateway", "at": "1s", "for": "1s", "share": "20%"},
+        "noise": {"lossy": middle, "at": "1s", "for": "1s", "share": "20%"},
     }
     scenario = Scenario.from_dict({
         "orders": 30, "drain": "60s", "faults": faults, "wire": {"duplicates": "10%"},

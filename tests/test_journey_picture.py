@@ -12,7 +12,7 @@ from matplotlib.text import Text
 
 from edasim.measure.journey import Journey, Journeys
 from edasim.pictures.journey import journey_figure, journeys_figure
-from edasim.pictures.lanes import SMALL, fitted, text_points
+from edasim.pictures.lanes import MARK, SMALL, fitted, lanes_of, text_points
 from edasim.scenario.reading import load
 from edasim.scenario.value import Scenario
 from edasim.simulate import simulate
@@ -42,10 +42,10 @@ def touching(figure: Figure) -> list[tuple[str, str]]:
 
 def outside(figure: Figure) -> list[str]:
     """Texts that leave the page."""
-    page = figure.bbox
-    return [text.get_text() for text in texts_of(figure)
-            for box in [text.get_window_extent()]
-            if box.x0 < page.x0 - 1 or box.x1 > page.x1 + 1 or box.y0 < page.y0 - 1 or box.y1 > page.y1 + 1]  # fmt: skip
+    page = figure.bbox.padded(1)
+    boxes = {text.get_text(): text.get_window_extent() for text in texts_of(figure)}
+    return [text for text, box in boxes.items()
+            if box.x0 < page.x0 or box.x1 > page.x1 or box.y0 < page.y0 or box.y1 > page.y1]  # fmt: skip
 
 
 def hold(figure: Figure) -> None:
@@ -116,6 +116,18 @@ def test_a_figure_of_its_own_is_as_high_as_its_lines() -> None:
     heights = [journey_figure(simulate(scenario, "kafka", 1).journey(1)).get_size_inches()[1]
                for scenario in (load(SCENARIOS[0]).change({"duration": "10s"}), large_shop())]  # fmt: skip
     assert heights[0] < heights[1]
+
+
+@pytest.mark.parametrize("architecture", ["kafka", "rabbitmq"])
+def test_marks_stand_apart_near_their_time(architecture: str) -> None:
+    scale = 100.0
+    for journey in troubled(3, architecture):
+        for line in journey.lines:
+            for lane in lanes_of(line, journey.placed_s, scale, 400.0, True):
+                places = [mark.at for mark in lane.marks if mark.kind not in ("failed", "crashed")]
+                assert all(abs(one - other) > 7.8 for one, other in combinations(places, 2))
+                true = {(step.end_s - journey.placed_s) * scale for step in line.steps}
+                assert all(min(abs(at - time) for time in true) < 5 * MARK for at in places)
 
 
 def test_a_text_is_cut_where_it_does_not_fit() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from matplotlib.font_manager import FontProperties
@@ -65,10 +65,11 @@ class Bar:
 
 @dataclass(frozen=True)
 class Mark:
-    """A step that takes no time, or how an attempt ended badly."""
+    """A step that takes no time, or how an attempt ended badly; several of a kind that would touch are one."""
 
     kind: str
     at: float
+    count: int = 1
 
 
 @dataclass(frozen=True)
@@ -149,9 +150,12 @@ def _packed(line: Line, across: Callable[[float], float]) -> list[Lane]:
 
 
 def _add_mark(lane: Lane, kind: str, at: float) -> None:
-    """Where it happened, or right of the marks that stand there."""
-    for mark in sorted(lane.marks, key=lambda mark: mark.at):
+    """Where it happened, or right of other marks that stand there."""
+    for number, mark in sorted(enumerate(lane.marks), key=lambda one: one[1].at):
         if abs(mark.at - at) < MARK - 0.1:
+            if mark.kind == kind:
+                lane.marks[number] = replace(mark, count=mark.count + 1)
+                return
             at = mark.at + MARK
     lane.marks.append(Mark(kind, at))
 
@@ -261,9 +265,14 @@ def _texts(group: list[Bar]) -> list[str]:
 
 
 def _mark_texts(mark: Mark) -> list[str]:
-    return {
+    if mark.kind == "applied":
+        return [f"{mark.count} effects"] if mark.count > 1 else []
+    texts = {
         "redelivered": ["delivered again", "again"],
         "dead-lettered": ["dead letter"],
         "deduplicated": ["repetition: nothing done", "repetition"],
         "repeated": ["sent twice"],
-    }.get(mark.kind, [mark.kind] if mark.kind in ("expired", "dropped", "lost", "unroutable", "compensated") else [])
+        "failed": [],
+        "crashed": [],
+    }.get(mark.kind, [mark.kind])
+    return texts if mark.count == 1 else [f"{mark.count}× {text}" for text in texts]

@@ -198,7 +198,9 @@ def _placed(
                 return Word(text, (bare_left + bare_right - wide) / 2, False, bar)
         if bar is not None and bar.step.kind not in ATTEMPTS:
             continue
-        beyond = min((mark.at + MARK / 2 for mark in lane.marks if after < mark.at < after + _NEAR), default=after)
+        # Beyond a mark that is not its own a text would be read as that mark's, unless it is a length.
+        marks = lane.marks if text[:1].isdigit() and "×" not in text else []
+        beyond = min((mark.at + MARK / 2 for mark in marks if after < mark.at < after + _NEAR), default=after)
         for start in (after + _PAD, beyond + _PAD, *([] if lane.caused else [left - _PAD - wide])):
             if start >= 0 and start + wide <= room and level.free(start - 1, start + wide + 1):
                 level.take(start - 1, start + wide + 1)
@@ -275,4 +277,5 @@ def _mark_texts(mark: Mark) -> list[str]:
         "failed": [],
         "crashed": [],
     }.get(mark.kind, [mark.kind])
-    return texts if mark.count == 1 else [f"{mark.count}× {text}" for text in texts]
+    many = {"dead letter": "dead letters"}
+    return texts if mark.count == 1 else [f"{mark.count}× {many.get(text, text)}" for text in texts]

@@ -119,13 +119,16 @@ def test_a_figure_of_its_own_is_as_high_as_its_lines() -> None:
 
 
 @pytest.mark.parametrize("architecture", ["kafka", "rabbitmq"])
-def test_marks_stand_apart_near_their_time(architecture: str) -> None:
+def test_marks_stand_apart_near_their_time_and_no_word_on_them(architecture: str) -> None:
     scale = 100.0
     for journey in troubled(3, architecture):
         for line in journey.lines:
             for lane in lanes_of(line, journey.placed_s, scale, 400.0, True):
                 places = [mark.at for mark in lane.marks if mark.kind not in ("failed", "crashed")]
                 assert all(abs(one - other) > 7.8 for one, other in combinations(places, 2))
+                words = [(word.left, word.left + text_points(word.text)) for word in lane.words if not word.below]
+                assert all(at + MARK / 2 <= left + 1 or right <= at - MARK / 2 + 1
+                           for at in places for left, right in words)  # fmt: skip
                 true = {(step.end_s - journey.placed_s) * scale for step in line.steps}
                 assert all(min(abs(at - time) for time in true) < 5 * MARK for at in places)
 

@@ -210,6 +210,14 @@ def test_shipped_scenarios_can_be_read(file: Path) -> None:
         hold(scenario.change({"retry.where": "aside"}), architecture, None)
 
 
+def test_numbers_that_would_touch_move_to_the_other_end() -> None:
+    producers = {name: {"publishes": f"{name}Event", "arrivals": "400/s"} for name in "ABC"}
+    service = {"handles": [f"{name}Event" for name in "ABC"], "work": "1ms", "workers": 4}
+    scenario = Scenario.from_dict({"duration": "5s", "producers": producers,
+                                   "services": {name: service for name in ("one", "two", "three", "four")}})  # fmt: skip
+    hold(scenario, "kafka", simulate(scenario, "kafka", 1))
+
+
 def test_it_can_be_drawn_on_given_axes() -> None:
     ax = Figure(figsize=(8, 4)).add_subplot()
     assert topology(small_shop(), "kafka", run_of("kafka"), ax=ax) is ax

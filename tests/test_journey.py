@@ -119,7 +119,9 @@ def test_after_a_crash_it_waits_until_it_is_delivered_again() -> None:
 
 def test_without_a_broker_a_crash_is_an_error_for_the_caller() -> None:
     faults = {"boom": {"crash": "payment", "at": "1.05s", "for": "1s"}}
-    assert steps(one("monolith", faults=faults), "payment") == [("crashed", 0, 50)]
+    monolith = one("monolith", faults=faults)
+    assert steps(monolith, "payment") == [("crashed", 0, 50)]
+    assert steps(monolith, "") == [("open", 0, 50), ("rolled-back", 50, 50)]
     calls = steps(one("rpc", faults=faults, retry=RETRY), "payment")
     assert calls == [("crashed", 0, 50), ("retry-wait", 50, 250), ("retry-wait", 250, 450)]
 

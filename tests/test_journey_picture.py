@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -110,6 +111,14 @@ def test_a_journey_can_be_drawn_on_given_axes() -> None:
     assert journey.chart(ax=ax) is ax
     assert journey._repr_png_().startswith(b"\x89PNG")
     assert Journeys({"rabbitmq": journey})._repr_png_().startswith(b"\x89PNG")
+
+
+def test_without_axes_a_journey_has_a_figure_of_its_own() -> None:
+    journey = troubled(3, "rabbitmq")[0]
+    for ax in (journey.chart(), Journeys({"rabbitmq": journey, "again": journey}).chart()):
+        figure = ax.get_figure()
+        assert figure is not None and figure.axes == [ax]
+        plt.close(figure)
 
 
 def test_a_figure_of_its_own_is_as_high_as_its_lines() -> None:

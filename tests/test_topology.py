@@ -4,6 +4,7 @@ from functools import cache
 from itertools import combinations
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import networkx as nx
 import numpy as np
 import pytest
@@ -213,14 +214,20 @@ def test_shipped_scenarios_can_be_read(file: Path) -> None:
 def test_numbers_that_would_touch_move_to_the_other_end() -> None:
     producers = {name: {"publishes": f"{name}Event", "arrivals": "400/s"} for name in "ABC"}
     service = {"handles": [f"{name}Event" for name in "ABC"], "work": "1ms", "workers": 4}
-    scenario = Scenario.from_dict({"duration": "5s", "producers": producers,
-                                   "services": {name: service for name in ("one", "two", "three", "four")}})  # fmt: skip
+    services = dict.fromkeys(("one", "two", "three", "four"), service)
+    scenario = Scenario.from_dict({"duration": "5s", "producers": producers, "services": services})
     hold(scenario, "kafka", simulate(scenario, "kafka", 1))
 
 
 def test_it_can_be_drawn_on_given_axes() -> None:
     ax = Figure(figsize=(8, 4)).add_subplot()
     assert topology(small_shop(), "kafka", run_of("kafka"), ax=ax) is ax
+
+
+def test_without_axes_a_new_figure_is_large_enough() -> None:
+    figure = topology(large_shop(), "rabbitmq").get_figure()
+    assert figure is not None and figure.get_size_inches()[1] > 6
+    plt.close(figure)
 
 
 def test_a_scenario_file_is_enough() -> None:

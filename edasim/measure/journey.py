@@ -30,9 +30,9 @@ class Step:
 
     `kind` is one of placed, asking, accepted, refused (the customer); waiting, open (a thread or the gateway has the
     order); handled, failed, crashed, unfinished (an attempt, by its end); retry-wait; redelivered, applied,
-    deduplicated, published, dead-lettered, expired, dropped, compensated, repeated, lost, unroutable.  Times are
-    seconds since the start of the run; both are the same for what takes no time.  `attempt` counts the starts of
-    this message at this service from 1 and is 0 for what is no attempt.  `message` is the message's id.
+    deduplicated, published, dead-lettered, expired, dropped, rolled-back, compensated, repeated, lost, unroutable.
+    Times are seconds since the start of the run; both are the same for what takes no time.  `attempt` counts the
+    starts of this message at this service from 1 and is 0 for what is no attempt.  `message` is the message's id.
     """
 
     service: str

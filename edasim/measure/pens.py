@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from edasim.core.journal import Verb
 from edasim.core.message import Message
-from edasim.measure.journey import FRONT, Step
+from edasim.measure.journey import Step
 from edasim.measure.reading import NANO
 
 SAID = {
@@ -79,10 +79,10 @@ class Front(Pen):
         self.waiting: list[int] = []
         self.open: list[int] = []
         self.ended_ns = 0
-        self._waits, self._has = {
-            "monolith": ("waits for a thread", "has a thread, until commit or rollback"),
-            "rpc": ("waits for the gateway to open it", "open at the gateway"),
-        }.get(architecture, ("waits", "open"))
+        self._waits, self._has, self._undone = {
+            "monolith": ("waits for a thread", "has a thread, until commit or rollback", "rolled back"),
+            "rpc": ("waits for the gateway to open it", "open at the gateway", "dropped by the gateway"),
+        }.get(architecture, ("waits", "open", "dropped"))
 
     def hear(self, verb: Verb, now_ns: int) -> None:
         """It comes, gets in, or is over."""
@@ -98,7 +98,7 @@ class Front(Pen):
             elif self.waiting:
                 self.write("waiting", self.waiting.pop(0), now_ns, self._waits)
             if verb == Verb.dropped:
-                self.note("dropped", now_ns, "rolled back" if self.service == FRONT else "dropped")
+                self.note("rolled-back", now_ns, self._undone)
 
     def close(self, end_ns: int, owed: bool) -> None:
         """What is not over."""

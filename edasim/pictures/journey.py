@@ -47,6 +47,7 @@ _MARKS = {
     "dead-lettered": ("s", "#000000", 6.0, "dead letter"),
     "expired": ("v", "#FFFFFF", 6.0, "expired"),
     "dropped": ("v", "#000000", 6.0, "dropped"),
+    "rolled-back": ("v", "#FFFFFF", 6.0, "rolled back"),
     "lost": ("v", "#CC79A7", 6.0, "lost"),
     "repeated": ("2", INK, 7.0, "sent twice"),
     "unroutable": ("v", "#FFFFFF", 6.0, "no queue wants it"),

@@ -20,7 +20,7 @@ _PAD = 3.0
 _NARROW = 24.0
 _NEAR = 70.0
 _MARKED = ("applied", "deduplicated", "redelivered", "dead-lettered", "expired", "dropped", "lost", "repeated",
-           "unroutable", "compensated")  # fmt: skip
+           "rolled-back", "unroutable", "compensated")  # fmt: skip
 
 
 @lru_cache(maxsize=4096)
@@ -276,6 +276,6 @@ def _mark_texts(mark: Mark) -> list[str]:
         "repeated": ["sent twice"],
         "failed": [],
         "crashed": [],
-    }.get(mark.kind, [mark.kind])
+    }.get(mark.kind, [mark.kind.replace("-", " ")])
     many = {"dead letter": "dead letters"}
     return texts if mark.count == 1 else [f"{mark.count}× {many.get(text, text)}" for text in texts]

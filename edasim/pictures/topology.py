@@ -360,17 +360,17 @@ def _write_number(ax: Axes, plan: Plan, edge: tuple[str, str], most: int, taken:
     text = grouped(messages)
     wide, high = text_points(text) + 3, 9.0
     lift = 0.4 * (6 + 1.3 * _width(plan, edge, messages, most))
-    # On the side of the arrow to which it does not bend.
-    at_end = (to_x - 11 - wide, to_y + (lift if y < to_y - 3 else -high - lift))
-    at_start = (x + (11 if both_ways else 4), y + (lift if to_y < y - 3 else -high - lift))
+    # On the side of the arrow to which it does not bend; on it where several end at one box.
+    on_end, on_start = plan.graph.in_degree(edge[1]) > 1, plan.graph.out_degree(edge[0]) > 1
+    at_end = (to_x - 13 - wide, to_y + (-high / 2 if on_end else lift if y < to_y - 3 else -high - lift))
+    at_start = (x + (13 if both_ways else 4), y + (-high / 2 if on_start else lift if to_y < y - 3 else -high - lift))
     fans_in = plan.graph.in_degree(edge[1]) > plan.graph.out_degree(edge[0])
     for left, top in (at_start, at_end) if fans_in else (at_end, at_start):
         box = (left, top, wide, high)
         if x + 1 < left and left + wide < to_x - 1 and not any(_touch(box, other) for other in taken):
             taken.append(box)
-            halo = [withStroke(linewidth=2.2, foreground="white")]
             ax.text(left + wide / 2, top + high / 2, text, fontsize=SMALL, ha="center", va="center", color=INK,
-                    zorder=4, path_effects=halo)  # fmt: skip
+                    zorder=4, path_effects=[withStroke(linewidth=3, foreground="white")])  # fmt: skip
             return
 
 

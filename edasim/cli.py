@@ -15,16 +15,18 @@ from edasim.commands.describing import describe
 from edasim.commands.failing import BROKEN, STOPPED, plainly
 from edasim.version import __version__
 
+EXIT_CODES = "Exit codes: 0 fine, 1 an invariant is broken, 2 bad input, 130 after Ctrl-C."
+
 app = typer.Typer(
     name="edasim",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="A flight simulator for event-driven architecture: the same orders through four ways to build a shop.",
-    epilog="Begin with: edasim demo",
+    epilog=f"{EXIT_CODES}\n\nBegin with: edasim demo",
 )
 for command in (run, compare, check, describe):
-    app.command()(command)
+    app.command(epilog=EXIT_CODES)(command)
 
 
 def _say_version(wanted: bool) -> None:
@@ -42,7 +44,7 @@ def edasim(
     """A flight simulator for event-driven architecture."""
 
 
-@app.command()
+@app.command(epilog=EXIT_CODES)
 @plainly
 def demo() -> None:
     """Put the payment outage through all four architectures and save table, verdict and charts in out/demo.

@@ -84,12 +84,15 @@ def observed(architecture: str, **numbers: float | None) -> Observation:
         answer="done" if architecture in ("monolith", "rpc") else "received",
         capacity={"payment": 3},
         not_applicable=(),
-        bands=(("payment unavailable", 3.1, 5.1),),
+        bands=(("payment down", 3.1, 5.1),),
         numbers=trees[0],
         further=trees[1],
         step_s=1.0,
         curves={
-            name: np.array([0.0, 1.0, 2.0]) for name in ("completed", "torn", "backlog payment", "staleness payment")
+            "completed": np.arange(8.0),
+            "torn": np.array([0, 0, 0, 0, 1, 1, 0, 0]) * float(trees[0]["torn_peak"]),
+            **{f"{what} {service}": np.zeros(8)
+               for what in ("backlog", "staleness") for service in ("inventory", "payment")},
         },
         fates=np.array([2, 1], np.int8),
     )

@@ -18,12 +18,13 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from edasim.charts.latency import waits
-from edasim.charts.marks import spread, wrapped
+from edasim.charts.marks import bands_of, spread, wrapped
 from edasim.charts.outcomes import _columns
 from edasim.charts.saving import CHARTS, save_figure
 from edasim.charts.slide import slide
 from edasim.charts.style import LOOKS, OUTCOME_COLOURS, QUIET, picture, styled, text_colour
 from edasim.charts.timeline import backlog, completed, staleness
+from edasim.scenario.reading import load
 from edasim.simulate import simulate
 from edasim.study.compare import compare
 from edasim.study.comparison import Comparison
@@ -79,7 +80,7 @@ def test_every_chart_says_what_is_seen_and_in_which_unit(name: str) -> None:
 @pytest.mark.parametrize("name", ["completed-orders", "backlog", "staleness", "half-done-orders"])
 def test_the_fault_is_a_band_with_its_name_and_errors_are_bands(name: str) -> None:
     ax = drawn(CHARTS[name])
-    assert "payment unavailable" in shown_in(ax)
+    assert "payment down" in shown_in(ax)
     assert ax.get_ylabel()
     spans = [patch.get_extents().transformed(ax.transData.inverted()) for patch in ax.patches]
     assert any((span.x0, span.x1) == pytest.approx((3.1, 5.1)) for span in spans)
@@ -92,8 +93,22 @@ def test_faults_of_the_same_time_are_one_band_and_names_do_not_touch() -> None:
     shop = small_shop().change({"faults.second": again, "faults.third": {**again, "by": "3x"}, "faults.soon": soon})
     ax = drawn(CHARTS["backlog"], compare(shop, ["kafka"], 1, 7))
     names = [text for text in ax.texts if text.get_color() == QUIET]
-    assert "payment unavailable and 2 more faults" in [text.get_text() for text in names]
+    assert "payment down and 2 more faults" in [text.get_text() for text in names]
     assert not any(box_of(one).overlaps(box_of(other)) for one, other in combinations(names, 2))
+
+
+def test_bands_are_named_as_the_title_names_them() -> None:
+    shop = load("scenarios/flaky-network.yml")
+    comparison = compare(shop, ["monolith", "rpc", "kafka"], 1, 7)
+    assert comparison.focus.text == "broker losing 0.5% for 20 s and 3 more faults"
+    assert [text for text, _, _ in bands_of(comparison)] == ["broker losing 0.5% and 3 more faults"]
+
+
+def test_error_bars_of_outcomes_end_inside_the_chart() -> None:
+    ax = drawn(CHARTS["outcomes"])
+    right = ax.get_xlim()[1]
+    comparison = small_comparison()
+    assert all(comparison.interval(name, "orders.done").high < right for name in comparison.architectures)
 
 
 @pytest.mark.parametrize("name", ["accept-latency", "completion-latency", "outcomes"])
@@ -176,7 +191,7 @@ def test_the_slide_is_16_to_9_and_has_all_that_a_sceptic_asks_for() -> None:
     for wanted in (
         "Payment down for 2 s: the monolith turned", "The price", "parts\nto run", "a model, not a measurement",
         "seed 7", "n = 3, 95% intervals", "client timeout 1 s", "What would turn it", "one dot is one order",
-        "answer = done", "answer = received", "payment unavailable", "turned away",
+        "answer = done", "answer = received", "payment down", "turned away",
     ):  # fmt: skip
         assert wanted in written, wanted
 

@@ -16,7 +16,7 @@ import edasim.cli
 from edasim import jobs
 from edasim.charts.saving import CHARTS
 from edasim.cli import app, main
-from edasim.commands.failing import explained
+from edasim.commands.failing import BAD_INPUT, BROKEN, STOPPED, explained
 from edasim.commands.options import split_setting
 from edasim.commands.progress import SlowProgress
 from edasim.core.clock import TimeStandsStill
@@ -53,6 +53,25 @@ def test_there_are_the_commands_that_the_readme_names() -> None:
 def test_every_help_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, "--help"]) == 0
     assert f"Example: edasim {command}" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("words", [[], ["run"], ["compare"], ["check"], ["describe"], ["demo"]])
+def test_the_help_says_what_the_exit_codes_mean(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    main([*words, "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"0 fine, {BROKEN} an invariant is broken, {BAD_INPUT} bad input, {STOPPED} after Ctrl-C" in told
+
+
+def test_the_readme_has_a_line_for_each_exit_code() -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    assert [f"| {code} | " in readme for code in (0, BROKEN, BAD_INPUT, STOPPED)] == [True] * 4
+
+
+def test_the_help_of_describe_says_that_it_saves_pictures(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["describe", "--help"])
+    told = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "Save a picture of each architecture" in told
+    assert "verdict" not in told
 
 
 def test_check_says_ok(shop: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -245,6 +264,8 @@ def test_ctrl_c_saves_what_is_finished_and_marks_it(
     assert "incomplete" in printed.out
     saved = json.loads((out / "comparison.json").read_text(encoding="utf-8"))
     assert (saved["incomplete"], saved["replications"]) == (True, 2)
+    everywhere = ["differences.json", "verdict.txt", "slide.svg", *(f"{name}.svg" for name in CHARTS)]
+    assert all("ncomplete" in (out / name).read_text(encoding="utf-8") for name in everywhere)
 
 
 def test_ctrl_c_while_drawing_ends_with_130_too(

@@ -101,7 +101,7 @@ def test_a_fault_leaves_a_band_and_one_that_never_ends_an_open_one(architecture:
     run = broken(architecture, {"unavailable": "payment", "at": "500ms", "for": "250ms"},
                  {"slow": "payment", "by": "2x", "at": "1500ms"})
     assert [(band.text, band.start_ns / 1e9, band.end_ns and band.end_ns / 1e9) for band in run.bands] == [
-        ("payment unavailable", 0.5, 0.75), ("payment slow by 2x", 1.5, None)]
+        ("payment down", 0.5, 0.75), ("payment 2 times slower", 1.5, None)]
 
 
 def test_a_fault_that_comes_again_and_again() -> None:

@@ -15,6 +15,7 @@ from edasim.measure.consistency import (
 from edasim.measure.lag import lag, lag_age
 from edasim.measure.steps import Steps
 from edasim.measure.summary import Summary, spread
+from edasim.scenario.reading import load
 from edasim.scenario.value import Scenario
 from edasim.simulate import simulate
 
@@ -185,3 +186,15 @@ def test_what_fails_without_work_and_comes_back_at_the_same_instant_waits_once_m
     found = run.summary().services["payment"]
     assert len(waits) == found.attempts > 60
     assert sorted(found.wait_s.tolist()) == pytest.approx(sorted(waits))
+
+
+@pytest.mark.parametrize("architecture", ["monolith", "rpc", "kafka", "rabbitmq"])
+def test_what_waits_is_not_settled_either_so_lag_is_never_below_backlog(architecture: str) -> None:
+    """Over RPC with its limit of open requests reached, so that orders wait at the gateway as well."""
+    shop = load("scenarios/payment-outage.yml").change({"architectures.rpc.open-requests": 20})
+    summary = simulate(shop, architecture, seed=7).summary()
+    for name in ("inventory", "payment", "notification"):
+        settling, waiting = lag(summary.reading, name), summary.backlog(name)
+        instants = np.linspace(5, 60, 500)
+        assert (settling.at(instants) >= waiting.at(instants)).all()
+    assert summary.services["payment"].lag_max > 100

@@ -122,6 +122,7 @@ def test_a_mapping_is_held_to_the_same_rules_without_lines() -> None:
         "services.payment.work: this is missing: write how long handling takes, such as exponential 30ms",
         "services.payment[3]: this key is not known: choose from handles, work, workers, fails, poison, required, "
         "idempotent, publishes, joins, retry, dead-letters",
+        "producers: none is given: write at least one",
     ]
 
 

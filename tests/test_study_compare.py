@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from edasim.simulate import UnknownArchitecture, simulate
 from edasim.study.compare import Interrupted, chosen_architectures, compare
-from edasim.study.comparison import json_text
+from edasim.study.comparison import Comparison, json_text
 from edasim.study.observation import grid_step_s, observe
 from edasim.study.replicate import replication_seed
 from tests.study_worlds import made_up, observed, small_comparison, small_shop
@@ -106,7 +107,16 @@ def test_ctrl_c_keeps_the_replications_that_all_have_finished() -> None:
     assert partly is not None
     assert (partly.replications, partly.asked, partly.complete) == (2, 5, False)
     assert partly.as_dict()["incomplete"] is True
-    assert "incomplete" in str(partly.table())
+    assert "incomplete: 2 of 5 replications" in str(partly.table())
+    assert partly.verdict().endswith("Incomplete: 2 of 5 replications were finished.")
+    assert partly.differences()["incomplete"] is True
+
+
+def test_a_single_replication_out_of_several_is_marked_too() -> None:
+    whole = compare(small_shop(), ["kafka"], 1, 7)
+    cut = Comparison(whole.scenario, whole.seed, 10, whole.observations, whole.runs)
+    assert "n = 1 run, seed 7 (incomplete: 1 of 10 replications): no error bars." in " ".join(str(cut.table()).split())
+    assert "ncomplete" not in f"{whole.table()}{whole.verdict()}{whole.differences()}"
 
 
 def test_ctrl_c_before_anything_is_finished_leaves_nothing() -> None:
@@ -183,7 +193,7 @@ def test_the_table_says_what_each_was_given_and_what_an_answer_means() -> None:
     assert rows["an answer means"].count("done") == 2
     assert rows["an answer means"].count("received") == 2
     assert "±" in rows["refused"]
-    assert "no difference" in text or "+" in text
+    assert "not told apart" in text
     assert str(small_comparison()).startswith(text)
 
 
@@ -228,3 +238,10 @@ def test_a_printed_run_has_the_same_words_as_the_table() -> None:
     quiet = str(simulate(small_shop().change({"faults": {}}), "monolith", seed=7))
     assert "not visible 1 s after a yes: none" in quiet
     assert "back to normal" not in quiet
+
+
+def test_the_glossary_has_every_word_of_the_table() -> None:
+    text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    words = re.findall(r"\*\*([^*]+)\*\*", text.partition("## The words of the comparison's table")[2])
+    labels = [str(cell) for cell in small_comparison().table().columns[0].cells]
+    assert [label for label in labels if not label.startswith(("fault: ", *words))] == []

@@ -4,11 +4,15 @@ import re
 
 import pytest
 
+from edasim.scenario.reading import load
+from edasim.study.compare import compare
 from edasim.study.comparison import Comparison
 from edasim.study.headline import headline
-from tests.study_worlds import made_up, observed, small_comparison
+from edasim.study.turning import candidates
+from tests.study_worlds import SMALL, made_up, observed, small_comparison
 
 OUTAGE = {"focus__refused": 40, "orders__refused": 45, "left": 40, "waiting_s__p99": 1.0, "orphan_effects": 90}
+REFUSED = {"orders__refused": 45}
 EVENTS = {"torn_peak": 80, "dead_lettered": 3, "operations__parts": 10, "completion_latency_s__p99": 4.0}
 
 
@@ -74,12 +78,12 @@ def test_it_never_claims_that_one_side_wins(claim: str) -> None:
     assert claim not in small_comparison().verdict()
 
 
-def test_a_difference_that_may_be_none_is_called_none() -> None:
+def test_two_whose_difference_may_be_none_are_not_told_apart() -> None:
     rpc = [observed("rpc", focus__refused=value) for value in (39, 42, 40)]
     text = made_up({"monolith": three("monolith", 1.0, **OUTAGE), "rpc": rpc}).verdict()
-    assert "(no difference between the monolith and RPC)" in text
+    assert "(the monolith and RPC are not told apart)" in text
     far = [observed("rpc", focus__refused=value) for value in (59, 60, 61)]
-    assert "no difference" not in made_up({"monolith": three("monolith", 1.0, **OUTAGE), "rpc": far}).verdict()
+    assert "not told apart" not in made_up({"monolith": three("monolith", 1.0, **OUTAGE), "rpc": far}).verdict()
 
 
 def test_lost_orders_are_not_passed_over() -> None:
@@ -113,6 +117,31 @@ def test_what_would_turn_it_was_tried_and_not_guessed() -> None:
     assert f"would turn {now} customers away instead of {was}" in both.verdict()
 
 
+@pytest.mark.parametrize(
+    ("knobs", "tried"),
+    [
+        ("", ["client.timeout=10s", "client.timeout=30s"]),
+        ("client.timeout: 1s .. 15s", ["client.timeout=10s", "client.timeout=15s"]),
+        ("client.timeout: 1s .. 3s", ["client.timeout=3s"]),
+        ("client.timeout: 500ms .. 1s", []),
+    ],
+)
+def test_what_is_tried_stays_within_the_range_of_its_knob(knobs: str, tried: list[str]) -> None:
+    base = outage().observations
+    shop = load(SMALL + (f"knobs: {{{knobs}}}\n" if knobs else ""))
+    left = Comparison(shop, 7, 3, base, {})
+    assert [f"{path}={after}" for path, _, after in candidates(left, three("monolith", left=45, **REFUSED)[0])] == tried
+
+
+def test_more_attempts_and_shorter_timeouts_stay_in_the_range_of_their_knobs_too() -> None:
+    shop = load(SMALL + "knobs: {retry.attempts: 1 .. 8, client.timeout: 400ms .. 30s}\nretry: {attempts: 5}\n")
+    found = list(candidates(Comparison(shop, 7, 3, outage().observations, {}), three("monolith", **REFUSED)[0]))
+    assert found == [("retry.attempts", "5", "8")]
+    slow = shop.change({"client.timeout": "5s", "retry.attempts": 8, "knobs": {"client.timeout": "2s .. 30s"}})
+    found = list(candidates(Comparison(slow, 7, 3, outage().observations, {}), three("monolith", **REFUSED)[0]))
+    assert found[-1] == ("client.timeout", "5s", "2s")
+
+
 def test_effects_made_twice_are_told_of_all_sides() -> None:
     rpc, kafka = three("rpc", 1.0, duplicated_effects=9), three("kafka", 1.0, duplicated_effects=20)
     text = made_up({"rpc": rpc, "kafka": kafka}).verdict()
@@ -141,6 +170,8 @@ def test_the_headline_has_the_number_with_its_interval_and_the_price() -> None:
     assert "took them all but lost 12 ± 2 with Kafka" in headline(
         made_up({"monolith": three("monolith", 1.0, **OUTAGE), "kafka": three("kafka", 1.0, orders__lost=12)})
     )
+    usual = {"monolith": three("monolith", 1.0, **OUTAGE), "kafka": three("kafka", torn_peak=4)}
+    assert headline(made_up(usual)).endswith("; Kafka kept them all")
     quiet = headline(made_up({"monolith": three("monolith"), "kafka": three("kafka")}))
     assert quiet == (
         "Payment down for 2 s: nobody of 80 customers turned away; "
@@ -170,3 +201,12 @@ def test_a_price_that_only_one_broker_pays_is_put_to_its_name() -> None:
 
 def test_one_is_one() -> None:
     assert "1 dead letter for a person" in made_up({"kafka": three("kafka", dead_lettered=1)}).verdict()
+
+
+def test_the_price_of_a_slow_step_that_nobody_waits_for_is_its_lateness() -> None:
+    shop = load("scenarios/slow-notification.yml")
+    said = headline(compare(shop, ["monolith", "kafka", "rabbitmq"], 3, 7))
+    assert re.search(r"kept them all, and notification fell up to \d+ s behind \(Kafka\)$", said)
+    assert not compare(shop, ["kafka"], 3, 7).rises("kafka", "torn", 5)
+    well = shop.change({"faults.sluggish.by": "1x"})
+    assert "behind" not in headline(compare(well, ["monolith", "kafka", "rabbitmq"], 3, 7))

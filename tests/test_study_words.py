@@ -13,6 +13,12 @@ def around(mean: float, half: float) -> Interval:
     return Interval(mean, mean - half, mean + half, 10)
 
 
+def test_what_cannot_be_negative_is_not_said_to_be() -> None:
+    assert seconds_text(Interval(0.009, 0.0, 0.023, 3)) == "9 (0 to 23) ms"
+    assert count_text(Interval(2.0, 0.0, 5.0, 3)) == "2 (0 to 5)"
+    assert count_text(Interval(-2.0, -5.0, 1.0, 3), sign=True) == "−2 ± 3"
+
+
 @pytest.mark.parametrize(
     ("mean", "half", "text"),
     [

@@ -42,7 +42,11 @@ def bands_of(comparison: Comparison) -> list[tuple[str, float, float]]:
     spikes = [
         (f"{text.split(' ')[0]} orders", start_s, end_s) for start_s, end_s, text in spike_windows(comparison.scenario)
     ]
-    faults = [band for name in comparison.architectures for band in comparison.first(name).bands]
+    written = [fault.words for fault in comparison.scenario.faults.values()]
+    faults = sorted(
+        (band for name in comparison.architectures for band in comparison.first(name).bands),
+        key=lambda band: written.index(band[0]) if band[0] in written else len(written),
+    )
     names: dict[tuple[float, float], list[str]] = {}
     for text, start_s, end_s in (*faults, *spikes):
         known = names.setdefault((start_s, end_s), [])

@@ -31,11 +31,18 @@ def outcomes(*subjects: Run | Comparison, ax: Axes | None = None) -> Axes:
         for row, name in enumerate(comparison.architectures):
             _bar(ax, comparison, (row, name), placed)
         architecture_ticks(ax, comparison, [display(name) for name in comparison.architectures])
-        ax.set_xlim(0, placed * 1.02)
+        ends = [_right_end(comparison, name) for name in comparison.architectures]
+        ax.set_xlim(0, max(placed, *ends) * 1.02)
         ax.set_xlabel("orders placed after the warm-up")
         _legend(ax, comparison)
         title(ax, _seen(comparison), pad=30)
     return ax
+
+
+def _right_end(comparison: Comparison, name: str) -> float:
+    """Where the error bar of the orders done ends."""
+    found = comparison.interval(name, "orders.done")
+    return found.mean if math.isnan(found.high) else found.high
 
 
 def dots(ax: Axes, comparison: Comparison, name: str) -> int:

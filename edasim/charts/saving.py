@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from edasim.charts.latency import accept_latency, completion_latency
 from edasim.charts.outcomes import outcomes
 from edasim.charts.slide import slide
-from edasim.charts.style import picture, styled
+from edasim.charts.style import QUIET, picture, styled
 from edasim.charts.timeline import backlog, completed, staleness, torn
 from edasim.study.comparison import Comparison
 
@@ -36,6 +36,8 @@ def save_charts(comparison: Comparison, folder: Path, progress: Callable[[int, i
         figure = picture()
         with styled():
             draw(comparison, ax=figure.add_subplot())
+            if not comparison.complete:
+                figure.text(0.995, 0.005, comparison.shortfall, ha="right", va="bottom", fontsize="small", color=QUIET)
         files += save_figure(figure, folder / name)
     if progress:
         progress(len(CHARTS) + 1, len(CHARTS) + 1)

@@ -159,7 +159,7 @@ def _footer(figure: Figure, comparison: Comparison) -> None:
     facts = (
         f"{load} · client timeout {timeout} · workers {workers} · seed {comparison.seed} · "
         f"n = {comparison.replications}{', 95% intervals' if comparison.replications > 1 else ''}"
-        f"{'' if comparison.complete else ', incomplete'} · a model, not a measurement"
+        f"{'' if comparison.complete else f' ({comparison.shortfall})'} · a model, not a measurement"
     )
     turning = comparison.turning
     if turning is not None:

@@ -82,7 +82,7 @@ def completed(*subjects: Run | Comparison, ax: Axes | None = None, zoom: bool = 
         label_ends(ax, _end_labels(comparison, end_s))
         title(ax, _titled(comparison, _gap_words(comparison)))
         ax.set_xlabel("time since the start (s)")
-        ax.set_ylabel("orders done")
+        ax.set_ylabel("orders done" + (", those of the warm-up too" if comparison.scenario.warm_up else ""))
     return ax
 
 
@@ -217,13 +217,9 @@ def _label_catch_up(ax: Axes, comparison: Comparison) -> None:
 
 
 def _backlog_grew(comparison: Comparison, name: str) -> bool:
-    """Whether clearly more messages wait when the fault ends than at any time before it."""
-    view = comparison.focus
-    curves = [comparison.curve(name, f"backlog {service}") for service in comparison.scenario.services]
-    times_s = curves[0][0]
-    waiting = np.sum([mean for _, mean, _ in curves], axis=0)
-    before = float(waiting[times_s < view.start_s].max(initial=0.0))
-    return float(np.interp(view.end_s, times_s, waiting)) > 2 * before + _FEW
+    """Whether the fault makes messages wait that orders cannot be done without: others do not show in orders done."""
+    required = [service for service, spec in comparison.scenario.services.items() if spec.required]
+    return any(comparison.rises(name, f"backlog {service}", _FEW) for service in required)
 
 
 def _gap_words(comparison: Comparison) -> str:
@@ -238,7 +234,7 @@ def _gap_words(comparison: Comparison) -> str:
     if not behind:
         some = f"{count_text(done[most])} orders"
         alike = max(gap.interval.mean for gap in gaps.values()) < 0.5
-        return f"{listed(map(subject, done))} get {some} done" if alike else f"no difference in {some} that get done"
+        return f"{listed(map(subject, done))} get {some} done" if alike else f"{some} get done, and none is told apart"
     ahead = [name for name in done if name not in behind]
     first, *others = [f"{count_text(gaps[name].interval)} more orders done than {subject(name)}" for name in behind]
     told = listed([first, *(other.replace(" orders done", "") for other in others)])

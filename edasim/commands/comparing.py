@@ -74,7 +74,7 @@ def run(  # noqa: PLR0913 - the options of a command
     scenario = read_scenario(file, setting, allow_large)
     comparison, stopped = _study(scenario, named(arch), replications, seed, usable_folder(out))
     if not json:
-        if comparison.replications > 1:
+        if comparison.replications > 1 or not comparison.complete:
             print_table(comparison.table())
         else:
             print("\n\n".join(str(one) for one in comparison.runs.values()))

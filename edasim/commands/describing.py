@@ -6,7 +6,17 @@ import sys
 from pathlib import Path
 
 from edasim.commands.failing import complain, plainly
-from edasim.commands.options import AllowLarge, Architectures, File, Json, Out, Set, named, read_scenario, usable_folder
+from edasim.commands.options import (
+    AllowLarge,
+    Architectures,
+    File,
+    Json,
+    Pictures,
+    Set,
+    named,
+    read_scenario,
+    usable_folder,
+)
 from edasim.commands.printing import print_text
 from edasim.scenario.value import Scenario
 from edasim.study.compare import chosen_architectures
@@ -18,7 +28,7 @@ def describe(
     file: File,
     arch: Architectures = None,
     setting: Set = None,
-    out: Out = None,
+    out: Pictures = None,
     json: Json = False,
     allow_large: AllowLarge = False,
 ) -> None:

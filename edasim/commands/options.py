@@ -24,6 +24,10 @@ Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives th
 Out = Annotated[
     Path | None, typer.Option("--out", metavar="FOLDER", help="Save numbers, verdict and charts in this folder.")
 ]
+Pictures = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FOLDER", help="Save a picture of each architecture in this folder, PNG and SVG."),
+]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="PATH=VALUE", help="Change a value of the scenario; may be given several times."),

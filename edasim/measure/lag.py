@@ -25,8 +25,29 @@ def stretches(reading: Reading, service: str) -> tuple[Floats, Floats]:
         return reading.of(verb, lambda place: place.kind == "queue" and place.detail != "parking" and (
             place.name == queue or place.service == service))
 
-    came = of(Verb.routed)
-    left = [of(verb) for verb in LEAVING]
+    here = _paired(of(Verb.routed), [of(verb) for verb in LEAVING])
+    before = at_gateway(reading, service)
+    return np.concatenate([here[0], before[0]]), np.concatenate([here[1], before[1]])
+
+
+def at_gateway(reading: Reading, service: str) -> tuple[Floats, Floats]:
+    """Over RPC, when an order began and ceased to wait for an open request, if its first event is for this service.
+
+    Who waits at the gateway waits for all the services that handle what the order begins with.
+    """
+    scenario = reading.run.scenario
+    firsts = {producer.publishes for producer in scenario.producers.values()}
+    if reading.run.architecture != "rpc" or not firsts & set(scenario.services[service].handles):
+        return np.zeros(0), np.zeros(0)
+
+    def of(verb: Verb) -> Facts:
+        return reading.of(verb, lambda place: place.name == "gateway")
+
+    return _paired(of(Verb.routed), [of(Verb.delivered), of(Verb.dropped)])
+
+
+def _paired(came: Facts, left: list[Facts]) -> tuple[Floats, Floats]:
+    """When each came, and when it left; infinite for what never did."""
     numbers = np.concatenate([facts.numbers for facts in left])
     times = np.concatenate([facts.times_ns for facts in left])
     # The nth coming of a message is settled by its nth leaving.

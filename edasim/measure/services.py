@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from edasim.core.journal import Facts, Place, Verb
 from edasim.measure.consistency import OldestAge, staleness
-from edasim.measure.lag import stretches
+from edasim.measure.lag import at_gateway, stretches
 from edasim.measure.ordering import ordering_violations
 from edasim.measure.orders import Orders
 from edasim.measure.reading import NANO, Reading
@@ -191,15 +191,8 @@ class ServiceReading:
     def backlog(self) -> Steps:
         """How many messages wait for this service: available, and no attempt begun."""
         starts, stops = self.waiting()
-        scenario = self.orders.scenario
-        firsts = {producer.publishes for producer in scenario.producers.values()}
-        if self.reading.run.architecture == "rpc" and firsts & set(scenario.services[self.service].handles):
-            # Who waits at the gateway for an open request waits for the services that handle the order's first event.
-            gateway = {verb: self.reading.of(verb, lambda place: place.name == "gateway").times_ns * NANO
-                       for verb in (Verb.routed, Verb.delivered, Verb.dropped)}
-            starts = np.concatenate([starts, gateway[Verb.routed]])
-            stops = np.concatenate([stops, gateway[Verb.delivered], gateway[Verb.dropped]])
-        return Steps.counting(starts, stops)
+        before = at_gateway(self.reading, self.service)
+        return Steps.counting(np.concatenate([starts, before[0]]), np.concatenate([stops, before[1]]))
 
     def wait_s(self) -> Floats:
         """From available to begun, for each message of a counted order whose wait ended."""

@@ -27,15 +27,16 @@ def check_brokers(scenario: Scenario) -> Iterator[Finding]:
 def _kafka(options: KafkaOptions) -> Iterator[Finding]:
     path = ("architectures", "kafka")
     given = {section: getattr(options, section) for section in KAFKA_SECTIONS}
-    found = [
-        finding
+    found = {
+        section: _section(f"kafka {section}", options.version, given[section], (*path, section))
         for section in KAFKA_SECTIONS
-        for finding in _section(f"kafka {section}", options.version, given[section], (*path, section))
-    ]
-    yield from found
-    if found:
+    }
+    for section in KAFKA_SECTIONS:
+        yield from found[section]
+    clients = ("producer", "consumer", "broker")
+    if any(found[section] for section in clients):
         return
-    resolved = {section: resolve(f"kafka {section}", options.version, given[section]) for section in KAFKA_SECTIONS}
+    resolved = {section: resolve(f"kafka {section}", options.version, given[section]) for section in clients}
     for sentence in kafka_conflicts(resolved["producer"], resolved["consumer"], resolved["broker"]):
         yield path, sentence
     written = options.consumer.get("enable.auto.commit")

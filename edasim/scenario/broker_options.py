@@ -60,18 +60,20 @@ def resolve(section: str, version: str, given: Mapping[str, object]) -> Options:
         raise OptionError([f'version "{version}" is unknown: {", ".join(versions(section))} are known'])
     problems: list[str] = []
     parsed: Options = {}
+    unclear: set[str] = set()
     for name, value in given.items():
         try:
             parsed[name] = _find(section, version, name).parse(value, version)
         except ValueError as error:
             problems.append(str(error))
-    if problems:
-        raise OptionError(problems)
+            unclear.add(_nearest(section, name))
     known = SECTIONS[section].values()
     options = {option.name: option.default(version) for option in known if option.exists_in(version)}
     options.update(parsed)
-    if section in _RULES:
-        problems = _RULES[section](options, parsed, version)
+    # What follows from an option that could not be read is not known; a queue's type decides about all the others.
+    if section in _RULES and "x-queue-type" not in unclear:
+        broken = _RULES[section](options, parsed, version)
+        problems += [sentence for sentence in broken if not any(name in sentence for name in unclear)]
     if problems:
         raise OptionError(problems)
     return options
@@ -122,8 +124,13 @@ def _unknown(section: str, name: str) -> str:
     elsewhere = [other for other, options in SECTIONS.items() if name in options]
     if elsewhere:
         return f"{shown(name)} is no {section} option, but it is a {elsewhere[0]} option"
-    nearest = get_close_matches(name, SECTIONS[section], n=1, cutoff=0.0)
-    return f"{shown(name)} is no {section} option; the nearest one is {nearest[0]}"
+    return f"{shown(name)} is no {section} option; the nearest one is {_nearest(section, name)}"
+
+
+def _nearest(section: str, name: str) -> str:
+    """The option itself, or of those that there are the most similar one."""
+    options = SECTIONS[section]
+    return name if name in options else get_close_matches(name, options, n=1, cutoff=0.0)[0]
 
 
 def _number(options: Options, name: str) -> int:

@@ -27,18 +27,18 @@ def check(scenario: Scenario, allow_large: bool = False) -> list[Finding]:
     """All findings, each with its path and one sentence. A cost that is too high is one, unless it is
     allowed.
     """
-    findings = list(_too_many(scenario))
+    findings = list(check_numbers(scenario))
     if findings:
         return findings
     findings = list(islice(chain(*(look(scenario) for look in (*_CHEAP, check_flow, check_brokers))), MOST_FINDINGS))
-    judge = _News(findings)
+    judge = News(findings)
     findings += [*check_knobs(scenario, judge), *check_changes(scenario, judge)]
     if not findings and not allow_large:
         findings += _cost(scenario)
     return findings
 
 
-class _News:
+class News:
     """Judges what a scenario would become: only what the scenario itself has not been found guilty of."""
 
     def __init__(self, known: list[Finding]) -> None:
@@ -54,7 +54,8 @@ class _News:
         return [finding for finding in findings if finding not in self._known]
 
 
-def _too_many(scenario: Scenario) -> Iterator[Finding]:
+def check_numbers(scenario: Scenario) -> Iterator[Finding]:
+    """All findings about more parts than anything should look at."""
     for parts, most in MOST_PARTS.items():
         number = len(getattr(scenario, parts))
         if number > most:

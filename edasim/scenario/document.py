@@ -44,10 +44,11 @@ _Parser: Final[type] = yaml._yaml.CParser if yaml.__with_libyaml__ else _PythonP
 
 @dataclass
 class Document:
-    """The data of a file, and the line of each path in it (the first line is 1)."""
+    """The data of a file, the line of each path in it (the first line is 1), and the keys that are there twice."""
 
     data: Any
     lines: dict[Path, int] = field(default_factory=dict)
+    repeats: list[Problem] = field(default_factory=list)
 
     def line(self, path: Path) -> int:
         """The line of a path, or of the nearest part above it that the file has; 0 where there is no file."""
@@ -85,6 +86,14 @@ def decode(content: bytes, file: str) -> str:
 
 def read_document(text: str, file: str = "") -> Document:
     """The document of a text; raises `ScenarioError` with all problems of its form."""
+    document = read_with_repeats(text, file)
+    if document.repeats:
+        raise ScenarioError(document.repeats)
+    return document
+
+
+def read_with_repeats(text: str, file: str = "") -> Document:
+    """The same where a key may be there twice: the last value holds, and `repeats` says so."""
     return _Builder(text, file).read()
 
 
@@ -105,7 +114,7 @@ class _Builder:
             if (second := self._next_content()) is not None:
                 self._note("a second document begins: one file is one scenario", (), second)
         if self._problems:
-            raise ScenarioError(self._problems)
+            raise self._error()
         return self._document
 
     def _parsed(self, text: str) -> Iterator[yaml.Event]:
@@ -163,7 +172,8 @@ class _Builder:
             inside = (*path, key)
             if key in entries:
                 first = self._document.lines[inside]
-                self._note(f"this key is here twice, first in line {first}: keep one of them", inside, event)
+                message = f"this key is here twice, first in line {first}: keep one of them"
+                self._document.repeats.append(Problem(message, show_path(inside), _line(event), self._file))
             self._document.lines.setdefault(inside, _line(event))
             entries[key] = self._node(next(self._events), inside)
         return entries
@@ -185,7 +195,10 @@ class _Builder:
 
     def _stop(self, message: str, path: Path, line: int) -> NoReturn:
         self._problems.append(Problem(message, show_path(path), line, self._file))
-        raise ScenarioError(self._problems) from None
+        raise self._error() from None
+
+    def _error(self) -> ScenarioError:
+        return ScenarioError(sorted(self._problems + self._document.repeats, key=lambda problem: problem.line))
 
 
 def _line(event: yaml.Event) -> int:

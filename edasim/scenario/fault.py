@@ -7,7 +7,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import PlainValidator, model_validator
 
-from edasim.core.quantity import QuantityError, shown
+from edasim.core.quantity import QuantityError, show_share, shown
 from edasim.scenario.fields import (
     OptionalDuration,
     OptionalFactor,
@@ -112,3 +112,19 @@ class Fault(Part):
                 raise QuantityError(f"{field} does not belong to {kind}: it goes with {' or '.join(kinds)}")
             if not given and kinds.get(kind):
                 raise QuantityError(f"{kind} needs {field}: write {_EXAMPLES[field]}")
+
+    @property
+    def words(self) -> str:
+        """What breaks, as people say it: `payment down`, `broker losing 5%`."""
+        what = {
+            "unavailable": "down",
+            "failing": "failing" if self.share in (None, 1.0) else f"failing {show_share(self.share)} of the time",
+            "slow": f"{self.by or 1:g} times slower",
+            "crash": "crashed",
+            "stop": "stopped",
+            "deploy": "deployed anew, worker by worker",
+            "cut": "cut off",
+            "lossy": f"losing {show_share(self.share or 0.0)}",
+            "duplicating": f"repeating {show_share(self.share or 0.0)}",
+        }[self.kind]
+        return f"{self.target} {what}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -11,9 +10,10 @@ from pydantic import ValidationError
 
 from edasim.core.quantity import printable, shown
 from edasim.scenario.checking import check
-from edasim.scenario.document import MOST_BYTES, Document, decode, read_document
+from edasim.scenario.document import MOST_BYTES, Document, decode, read_with_repeats
 from edasim.scenario.errors import Finding, Problem, ScenarioError, show_path
 from edasim.scenario.explaining import explain
+from edasim.scenario.salvaging import further_findings
 from edasim.scenario.value import Scenario
 
 
@@ -25,9 +25,9 @@ def load(path_or_text: str | os.PathLike[str], allow_large: bool = False) -> Sce
     """
     source = os.fspath(path_or_text)
     if isinstance(path_or_text, str) and ("\n" in source or source.lstrip().startswith("{")):
-        return _build(read_document(decode(source.encode("utf-8", "surrogatepass"), "")), "", allow_large)
+        return _build(read_with_repeats(decode(source.encode("utf-8", "surrogatepass"), "")), "", allow_large)
     file = printable(source)
-    return _build(read_document(decode(_content(source, file), file), file), file, allow_large)
+    return _build(read_with_repeats(decode(_content(source, file), file), file), file, allow_large)
 
 
 def build(data: Any, allow_large: bool = False) -> Scenario:
@@ -42,20 +42,22 @@ def _build(document: Document, file: str, allow_large: bool) -> Scenario:
     if not isinstance(data, dict):
         found = "the file is empty" if data is None else f"{shown(data)} is not a mapping"
         message = f"{found}: a scenario has keys such as duration, producers and services"
-        raise ScenarioError([Problem(message, "", document.line(()), file)])
-    try:
-        scenario = Scenario.model_validate(data)
-    except ValidationError as error:
-        raise _error(map(explain, error.errors(include_url=False)), document, file) from None
-    findings = check(scenario, allow_large)
-    if findings:
-        raise _error(findings, document, file)
+        raise ScenarioError(document.repeats or [Problem(message, "", document.line(()), file)])
+    scenario, findings = _judged(data, allow_large)
+    if scenario is None or findings or document.repeats:
+        problems = [Problem(message, show_path(path), document.line(path), file) for path, message in findings]
+        raise ScenarioError(sorted(document.repeats + problems, key=lambda problem: problem.line))
     return scenario
 
 
-def _error(findings: Iterable[Finding], document: Document, file: str) -> ScenarioError:
-    problems = [Problem(message, show_path(path), document.line(path), file) for path, message in findings]
-    return ScenarioError(sorted(problems, key=lambda problem: problem.line))
+def _judged(data: dict[str, Any], allow_large: bool) -> tuple[Scenario | None, list[Finding]]:
+    """The scenario, if all values can be read, and all that is wrong with it."""
+    try:
+        scenario = Scenario.model_validate(data)
+    except ValidationError as error:
+        unreadable = [explain(details) for details in error.errors(include_url=False)]
+        return None, unreadable + further_findings(data, [path for path, _ in unreadable])
+    return scenario, check(scenario, allow_large)
 
 
 def _content(source: str, file: str) -> bytes:

@@ -101,7 +101,7 @@ class Faults:
             yield clock.timeout(times.until_start_ns())
             length_ns = times.length_ns()
             if length_ns != 0:
-                band = Band(name, describe(fault), clock.now_ns)
+                band = Band(name, fault.words, clock.now_ns)
                 self.bands.append(band)
                 if fault.kind == "deploy":
                     yield from self._deploy(fault)
@@ -217,14 +217,3 @@ class _Times:
 
 def _draw(shop: Shop, purpose: str, name: str, law: Distribution | None) -> Callable[[], int] | None:
     return None if law is None else shop.world.draws.sequential(purpose, name, law.quantile_ns).draw
-
-
-def describe(fault: Fault) -> str:
-    """A fault in words, for the band of a chart: `payment unavailable`."""
-    words = {"cut": "cut off", "crash": "crashed", "stop": "stopped", "deploy": "deployed"}
-    extra = ""
-    if fault.kind == "slow" and fault.by:
-        extra = f" by {fault.by:g}x"
-    elif fault.share is not None and fault.share < 1:
-        extra = f" {fault.share * 100:g}%"
-    return f"{fault.target} {words.get(fault.kind, fault.kind)}{extra}"

@@ -64,6 +64,11 @@ class Comparison:
         """Whether all were finished that were asked for."""
         return self.replications == self.asked
 
+    @property
+    def shortfall(self) -> str:
+        """`incomplete: 3 of 10 replications` after an interruption, else empty; whatever is shown or saved says it."""
+        return "" if self.complete else f"incomplete: {self.replications} of {self.asked} replications"
+
     @cached_property
     def focus(self) -> Focus:
         """The part of the run that the story is about."""
@@ -122,6 +127,13 @@ class Comparison:
         half: Floats = factor * rows.std(axis=0, ddof=1)
         return times_s, rows.mean(axis=0), half
 
+    def rises(self, architecture: str, curve: str, by: float) -> bool:
+        """Whether a curve clearly exceeds, from the focus on, all that it was before: twice that and `by` more."""
+        view = self.focus
+        times_s, mean, _ = self.curve(architecture, curve)
+        before = float(mean[times_s < view.start_s].max(initial=0.0))
+        return not view.whole and float(mean[times_s >= view.start_s].max(initial=0.0)) > 2 * before + by
+
     def as_dict(self) -> dict[str, Any]:
         """The object that `--json` prints: the same for the same scenario and seed, byte for byte."""
         nodes = {
@@ -141,6 +153,7 @@ class Comparison:
         paths = list(_paths(self.first(base).numbers))
         return {
             "against": base,
+            **({} if self.complete else {"incomplete": True}),
             "architectures": {
                 name: {path: _difference_node(self.difference(name, path)) for path in paths}
                 for name in self.architectures[1:]

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from edasim.core.intensity import Spike
-from edasim.core.quantity import SECOND_NS, show_duration, show_rate, show_share
+from edasim.core.quantity import SECOND_NS, show_duration, show_rate
 from edasim.scenario.fault import Fault
 from edasim.scenario.value import Scenario
 from edasim.study.words import summed_up
@@ -81,19 +81,8 @@ def _length_ns(scenario: Scenario, fault: Fault) -> float | None:
 
 def fault_words(fault: Fault) -> str:
     """A fault as people say it: `payment down for 10 s`."""
-    what = {
-        "unavailable": "down",
-        "failing": "failing" if fault.share in (None, 1.0) else f"failing {show_share(fault.share)} of the time",
-        "slow": f"{fault.by or 1:g} times slower",
-        "crash": "crashed",
-        "stop": "stopped",
-        "deploy": "deployed anew, worker by worker",
-        "cut": "cut off",
-        "lossy": f"losing {show_share(fault.share or 0.0)}",
-        "duplicating": f"repeating {show_share(fault.share or 0.0)}",
-    }[fault.kind]
     again = " again and again" if fault.every is not None else ""
-    return f"{fault.target} {what}{_for(fault)}{again}"
+    return f"{fault.words}{_for(fault)}{again}"
 
 
 def _for(fault: Fault) -> str:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from edasim.study.comparison import Comparison
 
 _WORTH_A_WORD = 0.5
+_FEW_ORDERS, _FEW_SECONDS = 5, 0.5
 _EFFECTS = {"duplicated_effects": "effects made twice", "ordering_violations": "effects out of order per key"}
 
 
@@ -40,10 +41,25 @@ def _kept(comparison: Comparison, refusing: list[str]) -> str:
     if losers:
         lost = [f"{count_text(comparison.interval(name, 'orders.lost'))} with {subject(name)}" for name in losers]
         return f"; {listed(map(subject, kept))} took them all but lost {listed(lost)}"
+    return f"; {listed(map(subject, kept))} kept them all{_paid(comparison, kept)}"
+
+
+def _paid(comparison: Comparison, kept: list[str]) -> str:
+    """What those who kept all orders paid for it: half-done orders or late views, where they rose with the fault."""
     name, whose = comparison.most(kept, "torn_peak")
     torn = comparison.interval(name, "torn_peak")
-    halves = f", and up to {count_text(torn)} stood half done meanwhile{whose}" if torn.mean >= _WORTH_A_WORD else ""
-    return f"; {listed(map(subject, kept))} kept them all{halves}"
+    if comparison.rises(name, "torn", _FEW_ORDERS):
+        return f", and up to {count_text(torn)} stood half done meanwhile{whose}"
+    ages = {}
+    for service in comparison.scenario.services:
+        path = f"services.{service}.staleness_s.max"
+        name, whose = comparison.most(kept, path)
+        if comparison.rises(name, f"staleness {service}", _FEW_SECONDS):
+            ages[comparison.interval(name, path).mean] = f", and {service} fell up to {{}} behind{whose}"
+    if ages:
+        return ages[max(ages)].format(seconds_short(max(ages)))
+    general = comparison.focus.whole and torn.mean >= _WORTH_A_WORD
+    return f", with up to {count_text(torn)} half done at one time{whose}" if general else ""
 
 
 def _told_apart(comparison: Comparison, where: str) -> str:

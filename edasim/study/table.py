@@ -130,11 +130,11 @@ def _cells(comparison: Comparison, row: Row) -> list[Text]:
 
 
 def difference_text(found: Difference, show: Show = count_text) -> str:
-    """`+39 ± 14`, or `no difference` where the interval includes 0; empty where there is nothing to say."""
+    """`+39 ± 14`, or `not told apart` where the interval includes 0; empty where there is nothing to say."""
     if not found.interval.known or found.interval.mean == found.interval.high == 0:
         return ""
     if not found.sign:
-        return "no difference"
+        return "not told apart"
     return show(_not_tighter_than_seen(found.interval), sign=True)
 
 
@@ -158,15 +158,16 @@ def _ignored(comparison: Comparison) -> list[str]:
 
 def _error_bars(comparison: Comparison) -> str:
     first = display(comparison.architectures[0])
+    incomplete = "" if comparison.complete else f" ({comparison.shortfall})"
     if comparison.replications == 1:
-        return f"n = 1 run, seed {comparison.seed}: no error bars."
-    incomplete = "" if comparison.complete else f" (of {comparison.asked} that were asked for: incomplete)"
+        return f"n = 1 run, seed {comparison.seed}{incomplete}: no error bars."
     lines = [
         f"Mean ± half of the 95% interval over n = {comparison.replications} replications{incomplete}, "
         f"seed {comparison.seed}; without ± all agree."
     ]
     if len(comparison.architectures) > 1:
         lines.append(f"Second lines: difference to {first}, paired on the same orders and draws{_saved(comparison)}.")
+        lines.append("Not told apart: the interval of the difference includes 0; more replications may tell.")
     return "\n".join(lines)
 
 

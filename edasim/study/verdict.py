@@ -1,7 +1,8 @@
 """The verdict: three to five sentences made from a comparison's numbers, fair to all sides.
 
 Who turned customers away; where the waiting went; what events cost; what one transaction is worth; what would turn
-it. A difference whose interval includes 0 is called none, and nothing here says that events are faster.
+it. Two whose difference has an interval that includes 0 are not told apart, and nothing here says that events are
+faster.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ def verdict(comparison: Comparison) -> str:
         sides.turn(),
     ]
     text = "\n".join(capitalised(sentence) for sentence in sentences if sentence)
-    return text if comparison.replications > 1 else f"{text} (One run: no error bars.)"
+    if comparison.replications == 1:
+        text += " (One run: no error bars.)"
+    return text if comparison.complete else f"{text}\n{capitalised(comparison.shortfall)} were finished."
 
 
 class _Sides:
@@ -79,7 +82,7 @@ class _Sides:
         ties = [name for name in names[1:] if self.of.difference(name, path, names[0]).sign == 0]
         if not ties or self.of.replications == 1:
             return ""
-        return f" (no difference between {listed(map(subject, [names[0], *ties]))})"
+        return f" ({listed(map(subject, [names[0], *ties]))} are not told apart)"
 
     def _lost(self, kept: list[str]) -> str:
         losers = [name for name in self.brokered if self.some(name, "orders.lost")]
@@ -188,7 +191,7 @@ class _Sides:
             return ""
         if not found.sign:
             pair = listed(map(subject, (first, second)))
-            return f"in when orders are done ({percentile}) there is no difference between {pair}."
+            return f"{pair} are not told apart in when orders are done ({percentile})."
         more = "later" if found.sign > 0 else "sooner"
         gap = seconds_text(found.interval).lstrip("−")
         return f"orders are done {gap} {more} ({percentile}) with {subject(second)} than with {subject(first)}."

@@ -80,6 +80,10 @@ def _unit(seconds: float) -> tuple[float, str]:
 def _with_half(found: Interval, scale: float, sign: bool, least_digits: int = 1) -> str:
     mean, half = found.mean * scale, (found.high - found.mean) * scale
     has_half = not math.isnan(half) and half > 1e-9 * abs(mean)
+    if has_half and half > mean > 0 == found.low:
+        # What cannot be less than 0 is not said to be.
+        decimals = _decimals(mean, half, least_digits)
+        return f"{grouped(mean, decimals)} (0 to {grouped(mean + half, decimals)})"
     decimals = _decimals(mean, half if has_half else None, least_digits)
     text = grouped(mean, decimals)
     if sign and mean > 0:

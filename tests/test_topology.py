@@ -138,7 +138,8 @@ def test_at_the_gateway_waits_what_is_not_let_in() -> None:
 
 
 def test_a_fault_is_seen_where_it_holds_and_when() -> None:
-    assert drawn("kafka").nodes["service payment"]["faults"] == ["unavailable"]
+    word = small_shop().faults["outage"].words.removeprefix("payment ")
+    assert drawn("kafka").nodes["service payment"]["faults"] == [word]
     assert "faults" not in drawn("kafka").nodes["service inventory"]
     assert "faults" not in drawn("kafka", at_s=6.0).nodes["service payment"]
     assert drawn("monolith", at_s=4.0).nodes["process"]["struck"] == [2]

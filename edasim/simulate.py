@@ -22,6 +22,7 @@ from edasim.services.shop import Shop
 if TYPE_CHECKING:
     import pandas
 
+    from edasim.measure.journey import Journey
     from edasim.measure.summary import Summary
 
 BUILDERS: dict[str, Callable[[Shop, Any], Architecture]] = {
@@ -94,6 +95,12 @@ class Run:
 
         facts: pandas.DataFrame = frame(self)
         return facts
+
+    def journey(self, order: str | int) -> Journey:
+        """One order (`order-17` or 17) through services, attempts and time; ValueError when not placed."""
+        from edasim.measure.trace import trace
+
+        return trace(self, order)
 
     def __str__(self) -> str:
         from edasim.measure.summary import as_text

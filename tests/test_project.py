@@ -32,6 +32,7 @@ HEAVY_LIBRARIES = {"matplotlib", "networkx", "ipywidgets", "pandas", "scipy"}
 OPENED_WHEN_CALLED: dict[str, set[str]] = {
     "edasim/simulate.py": {"measure", "pandas"},
     "edasim/measure/frame.py": {"pandas"},
+    "edasim/measure/journey.py": {"pictures", "matplotlib"},
     "edasim/study/comparison.py": {"charts", "matplotlib"},
 }
 

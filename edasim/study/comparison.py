@@ -22,6 +22,7 @@ from edasim.version import __version__
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from edasim.measure.journey import Journeys
     from edasim.study.table import PrintedTable
     from edasim.study.turning import Turning
 
@@ -185,6 +186,12 @@ class Comparison:
         from edasim.charts.slide import slide
 
         return slide(self)
+
+    def journey(self, order: str | int) -> Journeys:
+        """One order (`order-17` or 17) in each architecture, in the first replication; ValueError when not placed."""
+        from edasim.measure.journey import Journeys
+
+        return Journeys({name: run.journey(order) for name, run in self.runs.items()})
 
     def __str__(self) -> str:
         return f"{self.table()}\n\n{self.verdict()}"

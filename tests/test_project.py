@@ -20,7 +20,7 @@ PACKAGE = ROOT / "edasim"
 
 # A room may import those before it. `edasim` is the package itself: its names come from the rooms before it.
 ROOMS = (
-    "version", "shipped", "core", "scenario", "brokers", "services", "architectures", "simulate", "measure",
+    "version", "lazily", "shipped", "core", "scenario", "brokers", "services", "architectures", "simulate", "measure",
     "study", "sourcing", "schemas", "charts", "pictures", "lab", "report",
     "edasim", "jobs", "commands", "cli", "__main__",
 )

@@ -40,7 +40,7 @@ class Start(widgets.VBox):
         self.explorer: Explorer | None = None
         self.start_button = _big_button("Start", "success", self.begin)
         self.break_button = _big_button("Take payment down", "danger", self.take_down)
-        self.skip_button = widgets.Button(description="Show the result now")
+        self.skip_button = widgets.Button(description="Show the result now", layout=widgets.Layout(width="200px"))
         self.skip_button.on_click(lambda _: self.tell())
         self.place = widgets.VBox([self.start_button])
         super().__init__([widgets.HTML(_OPENING), self.place])
@@ -56,9 +56,10 @@ class Start(widgets.VBox):
         self.flow.time_s, self.flow.playing = _HEALTHY_FROM_S, True
         self.comparison = compare(self.scenario, list(SIDES), 1, self.seed)
         self.placed = int(self.comparison.interval(SIDES[0], "focus.placed").mean)
+        length_s = self.focus.end_s - self.focus.start_s
         self.guess = predict(
-            f"Payment will be down for {self.focus.end_s - self.focus.start_s:g} seconds, and {self.placed:,} customers "
-            "order meanwhile. How many of them will the monolith turn away?", 0, self.placed)
+            f"Payment will be down for {length_s:g} seconds, and {self.placed:,} customers order meanwhile. "
+            "How many of them will the monolith turn away?", 0, self.placed)
         self.guess.button.layout.display = "none"
         self.place.children = [self.flow, self.guess, self.break_button]
 

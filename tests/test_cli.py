@@ -295,7 +295,9 @@ def test_ctrl_c_while_drawing_ends_with_130_too(
 @pytest.mark.skipif(os.name == "nt", reason="signals are sent in another way there")
 def test_a_real_ctrl_c_ends_with_130_and_no_traceback(shop: str, tmp_path: Path) -> None:
     words = ("compare", shop, "--replications", "100000", "--out", str(tmp_path))
-    process = edasim_process(*words, start_new_session=True)
+    # A shell starts what runs in its background with the interrupt ignored, and that is inherited.
+    heard = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # noqa: E731 - one line, in the child
+    process = edasim_process(*words, start_new_session=True, preexec_fn=heard)
     time.sleep(3.5)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)

@@ -72,6 +72,41 @@ def test_a_notebook_runs_in_a_real_jupyterlab_and_its_slider_moves_the_picture(
     close_cleanly(page)
 
 
+def seconds_shown(page: Any) -> float:
+    """The time of the run that the animation shows: `12.25 s of 64.7 s`."""
+    return float(page.locator(".edasim-flow-time").first.inner_text().split(" s")[0])
+
+
+def test_the_first_minute(jupyter: str, chromium: Browser) -> None:
+    """The browser opens on 00 with the kernel idle: one Start button, no cell to run by hand, no warning."""
+    page = chromium.open(f"{jupyter}/")
+    page.click(".edasim-start button:has-text('Start')")
+    wait_until_idle(page)
+    page.wait_for_selector("button:has-text('Take payment down')")
+    assert page.locator(".edasim-flow-panel").count() == 2
+    before = seconds_shown(page)
+    page.wait_for_timeout(1_500)
+    assert seconds_shown(page) > before + 0.5
+    slider = page.locator(".edasim-start .noUi-handle").first
+    slider.focus()
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    guess = page.locator(".edasim-start .widget-readout").first.inner_text()
+    page.click("button:has-text('Take payment down')")
+    page.wait_for_selector(".edasim-told")
+    told = page.inner_text(".edasim-told")
+    assert told.startswith(f"You guessed {guess}. Payment down for 10 s: the monolith turned ")
+    page.wait_for_selector(f".edasim-start {PICTURE}[src^=blob]")
+    assert page.locator(".edasim-start .edasim-explorer [class*=edasim-dial-]").count() == 1
+    alt = page.get_attribute(f".edasim-start {PICTURE}", "alt")
+    move(page, "edasim-dial-client-timeout", "End", 1)
+    page.wait_for_function("([what, alt]) => document.querySelector(what).alt !== alt",
+                           arg=[f".edasim-start {PICTURE}", alt])
+    assert failures(page) == []
+    assert chromium.errors == chromium.away == []
+    close_cleanly(page)
+
+
 def test_voila_shows_the_controls_without_any_code(chromium: Browser, tmp_path: Path) -> None:
     shutil.copyfile("scenarios/payment-outage.yml", tmp_path / "scenario.yml")
     page_file = tmp_path / "edasim.ipynb"

@@ -20,6 +20,7 @@ from edasim.lab.explorer import Explorer, explore
 from edasim.lab.guess import COVERED, predict
 from edasim.lab.panels import Panels, Scales
 from edasim.lab.seen import see, told
+from edasim.lab.start import start
 from edasim.lab.track import BUSY, CALM, OVER, bottleneck, colour, colours, paint
 from edasim.scenario.errors import ScenarioError
 from edasim.scenario.reading import load
@@ -308,3 +309,40 @@ def test_a_question_is_a_text_and_not_markup() -> None:
     assert "<script>" not in guess.children[0].value
     with pytest.raises(ValueError, match="room"):
         predict("?", 3, 3)
+
+
+# --- the first minute -----------------------------------------------------------------------------------------
+
+
+def test_the_first_minute_goes_from_a_button_to_one_sentence_and_one_slider() -> None:
+    first = start(outage(), seed=7)
+    assert [child.description for child in first.place.children] == ["Start"]
+    first.take_down()
+    assert first.step == 0, "nothing can break before it runs"
+    first.start_button.click()
+    shop, guess, button = first.place.children
+    assert button.description == "Take payment down"
+    assert shop.playing
+    assert f"{first.placed} customers" in guess.question
+    guess.slider.value = 30
+    button.click()
+    assert guess.committed == 30
+    assert first.flow is not None
+    assert (first.flow.time_s, first.flow.playing) == (4.0, True)
+    assert first.sentence == ""
+    first.flow.time_s = 15.0
+    refused = int(first.comparison.interval("monolith", "focus.refused").mean)
+    assert first.sentence.startswith(f"You guessed 30. Payment down for 4 s: the monolith turned {refused} of")
+    assert first.result == refused > 0
+    assert first.explorer is not None
+    assert list(first.explorer.sliders) == ["client.timeout"]
+    first.tell()
+    assert first.step == 3
+
+
+def test_who_does_not_want_to_wait_is_told_at_once() -> None:
+    first = start(outage(), seed=7)
+    first.begin()
+    first.take_down()
+    first.skip_button.click()
+    assert first.sentence

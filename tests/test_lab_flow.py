@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -24,11 +23,12 @@ from edasim.pictures.flow_data import FlowData, flow_data
 from edasim.pictures.flow_layout import WIDTH, layout
 from edasim.pictures.flow_tokens import Kind
 from edasim.simulate import Run, simulate
+from tests.browsing import MISSING
+from tests.browsing import browser as chromium
 from tests.flow_worlds import CASES, Recount, chain, run_of
 from tests.worlds import ARCHITECTURES, shop
 
 ROOT = Path(__file__).resolve().parent.parent
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 def instants(run: Run, number: int = 50, seed: int = 5) -> list[float]:
@@ -253,14 +253,10 @@ def test_the_page_names_nothing_outside_itself(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Chromium without a window; tests are skipped where it or Playwright is missing."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="the browser test needs Python's playwright")
-    if CHROMIUM is None:
-        pytest.skip("the browser test needs chromium on the path")
-    arguments = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
-    with playwright.sync_playwright() as driver:
-        found = driver.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield found
-        found.close()
+    if MISSING:
+        pytest.skip(f"no real browser test: {', '.join(MISSING)} missing")
+    with chromium() as started:
+        yield started.chromium
 
 
 class Page:

@@ -26,8 +26,11 @@ function render({ model, el }) {
     const old = address;
     address = URL.createObjectURL(new Blob([bytes], { type: "image/png" }));
     image.src = address;
-    image.alt = model.get("alt");
     if (old) setTimeout(() => URL.revokeObjectURL(old), 1000);
+  }
+
+  function showWords() {
+    image.alt = model.get("alt");
   }
 
   function showCover() {
@@ -134,10 +137,12 @@ function render({ model, el }) {
   }
 
   model.on("change:png", showImage);
+  model.on("change:alt", showWords);
   model.on("change:cover", showCover);
   model.on("change:bands change:boxes change:end_s", showBands);
   model.on("msg:custom", (message) => message.copy && copy(message.copy));
   showImage();
+  showWords();
   showCover();
   showBands();
   return () => URL.revokeObjectURL(address);

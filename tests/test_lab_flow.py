@@ -142,7 +142,7 @@ def test_a_fault_is_shown_at_what_it_hits() -> None:
     assert hit("database down", "monolith") == {"database"}
     assert hit("crash", "monolith", 1) == {"process", "work inventory", "work payment", "work notification"}
     band = flow_data(run_of("outage", "rpc")).bands[0]
-    assert (band.text, band.start_s, band.end_s) == ("payment unavailable", 3.0, 6.0)
+    assert (band.text, band.start_s, band.end_s) == ("payment down", 3.0, 6.0)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

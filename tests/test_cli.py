@@ -300,7 +300,10 @@ def test_a_real_ctrl_c_ends_with_130_and_no_traceback(shop: str, tmp_path: Path)
     process = edasim_process(*words, start_new_session=True, preexec_fn=heard)
     time.sleep(3.5)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    try:
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130, err
     assert "Traceback" not in err
     assert "replications were finished" in err

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from edasim.version import __version__
 
 if TYPE_CHECKING:
+    from edasim.lab.explorer import explore
     from edasim.scenario.errors import ScenarioError
     from edasim.scenario.reading import load
     from edasim.scenario.value import Scenario
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from edasim.study.compare import compare
     from edasim.study.comparison import Comparison
 
-__all__ = ["Comparison", "Run", "Scenario", "ScenarioError", "__version__", "compare", "load", "simulate"]
+__all__ = ["Comparison", "Run", "Scenario", "ScenarioError", "__version__", "compare", "explore", "load", "simulate"]
 
 _HOMES = {
     "Comparison": "edasim.study.comparison",
@@ -30,6 +31,7 @@ _HOMES = {
     "Scenario": "edasim.scenario.value",
     "ScenarioError": "edasim.scenario.errors",
     "compare": "edasim.study.compare",
+    "explore": "edasim.lab.explorer",
     "load": "edasim.scenario.reading",
     "simulate": "edasim.simulate",
 }

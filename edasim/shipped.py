@@ -1,4 +1,4 @@
-"""Where the shipped scenarios are found: beside the installed code, or at the root of a clone."""
+"""Where the shipped scenarios and notebooks are found: beside the installed code, or at the root of a clone."""
 
 from pathlib import Path
 
@@ -10,10 +10,22 @@ def scenarios_folder() -> Path:
 
     Raises FileNotFoundError if this copy of edasim has none.
     """
-    for folder in (_PACKAGE / "scenarios", _PACKAGE.parent / "scenarios"):
+    return _folder("scenarios")
+
+
+def notebooks_folder() -> Path:
+    """The folder of the shipped notebooks.
+
+    Raises FileNotFoundError if this copy of edasim has none.
+    """
+    return _folder("notebooks")
+
+
+def _folder(name: str) -> Path:
+    for folder in (_PACKAGE / name, _PACKAGE.parent / name):
         if folder.is_dir():
             return folder
-    raise FileNotFoundError("This copy of edasim came without its scenarios folder: install it again.")
+    raise FileNotFoundError(f"This copy of edasim came without its {name} folder: install it again.")
 
 
 def scenario_names() -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import anywidget
 import traitlets
@@ -21,7 +22,7 @@ class Picture(anywidget.AnyWidget):
     _css = _HERE / "picture.css"
     png = traitlets.Bytes(b"").tag(sync=True)
     alt = traitlets.Unicode("").tag(sync=True)
-    boxes: traitlets.List[list[float]] = traitlets.List().tag(sync=True)
+    boxes: traitlets.List[Any] = traitlets.List().tag(sync=True)
     bands: traitlets.List[dict[str, object]] = traitlets.List().tag(sync=True)
     end_s = traitlets.Float(1.0).tag(sync=True)
     cover = traitlets.Unicode("").tag(sync=True)

@@ -131,12 +131,13 @@ def _widgets() -> Finding:
     import_module("edasim.lab.picture")
     place = Path(sys.prefix) / "share" / "jupyter" / "labextensions" / "@jupyter-widgets" / "jupyterlab-manager"
     if not place.is_dir():
-        return Finding("widgets", False, "JupyterLab does not find its widgets", "pip install --force-reinstall jupyterlab_widgets")
+        return Finding("widgets", False, "JupyterLab does not find its widgets",
+                       "pip install --force-reinstall jupyterlab_widgets")
     return Finding("widgets", True, f"ipywidgets {found} with its part for JupyterLab")
 
 
 def _kernel() -> Finding:
-    from jupyter_client.kernelspec import KernelSpecManager  # type: ignore[import-not-found]
+    from jupyter_client.kernelspec import KernelSpecManager
 
     specs = KernelSpecManager().find_kernel_specs()
     if "python3" not in specs:
@@ -151,7 +152,7 @@ def _browser() -> Finding:
             found = getattr(webbrowser.get(), "name", "the default browser")
         except webbrowser.Error:
             return Finding("browser", False, "no browser was found",
-                           "install Firefox or Chromium, or open the address that edasim lab --no-browser prints elsewhere")
+                           "install Firefox or Chromium, or open the address of edasim lab --no-browser elsewhere")
     return Finding("browser", True, str(found))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -23,13 +24,15 @@ from edasim.study.compare import chosen_architectures
 _LAB = Path(__file__).resolve().parent.parent / "lab"
 FIRST = "00-start-here.ipynb"
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="The port on this machine; 0 takes a free one.")]
+Folder = Annotated[Path, typer.Option("--folder", help="Where the notebooks are, or are copied to.")]
+Shown = Annotated[str, typer.Argument(help="The scenario: a YAML file, or the name of a shipped one.")]
 NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Only print the address.")]
 
 
 @plainly
 def lab(
     notebook: Annotated[str, typer.Argument(help="The notebook to open, such as 02.")] = FIRST,
-    folder: Annotated[Path, typer.Option("--folder", help="Where the notebooks are, or are copied to.")] = Path("notebooks"),
+    folder: Folder = Path("notebooks"),
     port: Port = 0,
     no_browser: NoBrowser = False,
 ) -> None:
@@ -47,7 +50,7 @@ def lab(
 
 @plainly
 def app(  # noqa: PLR0913 - the options of a command
-    file: Annotated[str, typer.Argument(help="The scenario: a YAML file, or the name of a shipped one.")] = "payment-outage",
+    file: Shown = "payment-outage",
     arch: Architectures = None,
     seed: Seed = 1,
     setting: Set = None,
@@ -109,16 +112,14 @@ def app_command(page: Path, port: int, no_browser: bool) -> list[str]:
 
 
 def _as_root() -> list[str]:
-    import os
-
     return ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
 
 
 def app_notebook(architectures: list[str], seed: int) -> dict[str, object]:
     """The page of `edasim app` as a notebook beside its `scenario.yml`."""
     source = f"import edasim\nedasim.explore(edasim.load('scenario.yml'), architectures={architectures!r}, seed={seed})"
-    cell = {"cell_type": "code", "id": "explore", "metadata": {}, "execution_count": None, "outputs": [],
-            "source": source}
+    cell: dict[str, object] = {"cell_type": "code", "id": "explore", "metadata": {}, "execution_count": None,
+                               "outputs": [], "source": source}
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     return {"cells": [cell], "metadata": {"kernelspec": kernel, "title": "edasim"}, "nbformat": 4, "nbformat_minor": 5}
 

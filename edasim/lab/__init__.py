@@ -7,14 +7,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from edasim.lab import exercises
+    from edasim.lab.counting import Counts, counts, history, mails
+    from edasim.lab.drawing import drawn
     from edasim.lab.explorer import Explorer, explore
     from edasim.lab.guess import Guess, predict
 
-__all__ = ["Explorer", "Guess", "explore", "predict"]
+__all__ = ["Counts", "Explorer", "Guess", "counts", "drawn", "exercises", "explore", "history", "mails", "predict"]
 
 _HOMES = {
+    "Counts": "edasim.lab.counting",
+    "counts": "edasim.lab.counting",
+    "drawn": "edasim.lab.drawing",
+    "history": "edasim.lab.counting",
+    "mails": "edasim.lab.counting",
     "Explorer": "edasim.lab.explorer",
     "Guess": "edasim.lab.guess",
+    "exercises": "edasim.lab.exercises",
     "explore": "edasim.lab.explorer",
     "predict": "edasim.lab.guess",
 }
@@ -23,6 +32,7 @@ _HOMES = {
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'edasim.lab' has no attribute {name!r}")
-    found: object = getattr(import_module(_HOMES[name]), name)
+    home = import_module(_HOMES[name])
+    found: object = home if home.__name__.endswith(f".{name}") else getattr(home, name)
     globals()[name] = found
     return found

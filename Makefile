@@ -6,13 +6,19 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test check bench
+.PHONY: help demo lab handout test check bench
 
 help: ## List these jobs.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
 
 demo: .venv/.ready-to-run ## Put the payment outage through all four architectures: table, verdict, charts in out/demo.
 	@$(RUN) -m edasim demo
+
+lab: .venv/.ready-for-lab ## Open the notebooks in JupyterLab; Ctrl-C stops it.
+	@$(RUN) -m edasim lab
+
+handout: .venv/.ready-to-run ## Write the students' copies of the notebooks, without the solutions, to out/handout.
+	@$(RUN) -m edasim.handout out/handout
 
 test: .venv/.ready-to-work ## Run all tests on two cores.
 	@$(RUN) -m pytest -n 2 --dist loadgroup
@@ -47,6 +53,10 @@ endef
 .venv/.ready-to-run: pyproject.toml constraints.txt
 	$(make_venv)
 	$(call install,.)
+
+.venv/.ready-for-lab: pyproject.toml constraints.txt
+	$(make_venv)
+	$(call install,.[lab])
 
 .venv/.ready-to-work: pyproject.toml constraints.txt
 	$(make_venv)

@@ -17,7 +17,8 @@ class _Package(ModuleType):
         homes = _homes[self.__name__]
         if name not in homes:
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
-        found: object = getattr(import_module(homes[name]), name)
+        home = import_module(homes[name])
+        found: object = getattr(home, name, home)
         super().__setattr__(name, found)
         return found
 
@@ -31,6 +32,9 @@ class _Package(ModuleType):
 
 
 def find_lazily(package: str, homes: Mapping[str, str]) -> None:
-    """Let a package find these names, each in the module that is its home, at their first use (as PEP 562 has it)."""
+    """Let a package find these names, each in the module that is its home, at their first use (as PEP 562 has it).
+
+    A name that its home does not have means the module itself.
+    """
     _homes[package] = homes
     sys.modules[package].__class__ = _Package

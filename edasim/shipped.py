@@ -43,3 +43,17 @@ def scenario_file(name: str) -> Path:
         known = ", ".join(scenario_names())
         raise FileNotFoundError(f"There is no shipped scenario {name!r}; there are {known}.")
     return file
+
+
+def found(file: str) -> str:
+    """The path of a file; a bare name that is no file here may be that of a shipped scenario."""
+    shipped = file.removesuffix(".yml") in _names() and not Path(file).exists()
+    return str(scenario_file(file)) if shipped else file
+
+
+def _names() -> tuple[str, ...]:
+    """The names of the shipped scenarios, none where this copy of edasim came without them."""
+    try:
+        return scenario_names()
+    except FileNotFoundError:
+        return ()

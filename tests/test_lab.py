@@ -15,6 +15,7 @@ from PIL import Image
 
 import edasim
 from edasim.charts import timeline
+from edasim.lab.counting import counts
 from edasim.lab.dials import STEPS, dials
 from edasim.lab.explorer import Explorer, explore
 from edasim.lab.guess import COVERED, predict
@@ -302,6 +303,14 @@ def test_an_exploration_is_covered_until_the_guess(explorer: Explorer) -> None:
     assert explorer.picture.cover == COVERED
     guess.commit(3)
     assert explorer.picture.cover == ""
+
+
+def test_a_table_behind_a_guess_stays_a_table() -> None:
+    guess = predict("How many?", 0, 400)
+    place = guess.reveal(counts({"one": simulate(outage(), "kafka", seed=7)}, "done"))
+    assert "<table" not in place.children[0].value
+    guess.commit(150)
+    assert "<table" in place.children[0].value
 
 
 def test_a_question_is_a_text_and_not_markup() -> None:

@@ -22,7 +22,7 @@ PACKAGE = ROOT / "edasim"
 ROOMS = (
     "version", "lazily", "shipped", "core", "scenario", "brokers", "services", "architectures", "simulate", "measure",
     "study", "sourcing", "schemas", "charts", "pictures", "lab", "report",
-    "edasim", "jobs", "commands", "cli", "__main__",
+    "edasim", "jobs", "handout", "commands", "cli", "__main__",
 )
 ENGINE_ROOMS = {"edasim", *ROOMS[: ROOMS.index("study") + 1]}
 HEAVY_LIBRARIES = {"matplotlib", "networkx", "ipywidgets", "pandas", "scipy"}

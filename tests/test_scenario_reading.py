@@ -287,3 +287,23 @@ def test_any_scenario_reads_back_as_it_is_written(data: dict) -> None:
     shop = build(data, allow_large=True)
     assert load(to_yaml(shop), allow_large=True) == shop
     assert to_dict(build(to_dict(shop), allow_large=True)) == to_dict(shop)
+
+
+@pytest.mark.parametrize("name", ["payment-outage", "payment-outage.yml"])
+def test_a_bare_name_is_a_shipped_scenario_wherever_one_is(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = load(next(file for file in SHIPPED if file.stem == "payment-outage"))
+    monkeypatch.chdir(tmp_path)
+    assert load(name) == shipped
+    with pytest.raises(ScenarioError, match=r"elsewhere/payment-outage: the file cannot be read"):
+        load("elsewhere/payment-outage")
+    with pytest.raises(ScenarioError, match="payment-outrage: the file cannot be read"):
+        load("payment-outrage")
+
+
+def test_a_file_of_ones_own_comes_before_a_shipped_scenario(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "payment-outage.yml").write_text(to_yaml(Scenario.from_dict({**SMALL, "title": "Mine"})))
+    monkeypatch.chdir(tmp_path)
+    assert load("payment-outage.yml").title == "Mine"
+    assert load("payment-outage").title == "Payment is down for ten seconds"

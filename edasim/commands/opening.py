@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from edasim.commands.failing import BAD_INPUT, complain, plainly
-from edasim.commands.options import AllowLarge, Architectures, Seed, Set, found, named, read_scenario
+from edasim.commands.options import AllowLarge, Architectures, Seed, Set, named, read_scenario
 from edasim.commands.printing import print_text
 from edasim.scenario.writing import to_yaml
 from edasim.shipped import notebooks_folder
@@ -63,7 +63,7 @@ def app(  # noqa: PLR0913 - the options of a command
     Example: edasim app scenarios/black-friday.yml
     """
     _need("voila", "anywidget", "ipywidgets")
-    scenario = read_scenario(found(file), setting, allow_large)
+    scenario = read_scenario(file, setting, allow_large)
     architectures = chosen_architectures(scenario, named(arch))
     with tempfile.TemporaryDirectory(prefix="edasim-app-") as place:
         (Path(place) / "scenario.yml").write_text(to_yaml(scenario), encoding="utf-8")

@@ -14,7 +14,6 @@ from edasim.scenario.path import with_value
 from edasim.scenario.reading import build, load
 from edasim.scenario.value import Scenario
 from edasim.scenario.writing import to_dict
-from edasim.shipped import scenario_file, scenario_names
 
 File = Annotated[
     str, typer.Argument(metavar="FILE", help="A scenario file, or the name of a shipped one such as payment-outage.")
@@ -42,8 +41,8 @@ AllowLarge = Annotated[bool, typer.Option("--allow-large", help="Do not refuse a
 def read_scenario(file: str, settings: list[str] | None = None, allow_large: bool = False) -> Scenario:
     """The scenario of a file (or the name of a shipped one), with the values of `--set`; raises ScenarioError."""
     if not settings:
-        return load(found(file), allow_large)
-    scenario = load(found(file), allow_large=True)
+        return load(file, allow_large)
+    scenario = load(file, allow_large=True)
     try:
         return _changed(scenario, settings, allow_large, as_text=False)
     except ScenarioError as error:
@@ -65,13 +64,6 @@ def _changed(scenario: Scenario, settings: list[str], allow_large: bool, as_text
         except QuantityError as error:
             raise ScenarioError([Problem(str(error), f"--set {path}")]) from None
     return build(data, allow_large)
-
-
-def found(file: str) -> str:
-    """The path of a file; a bare name that is no file here may be that of a shipped scenario."""
-    if not Path(file).exists() and file.removesuffix(".yml") in scenario_names() and not Path(file).parent.name:
-        return str(scenario_file(file))
-    return file
 
 
 def split_setting(setting: str) -> tuple[str, object]:

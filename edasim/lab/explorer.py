@@ -13,6 +13,7 @@ import ipywidgets as widgets
 
 from edasim.core.quantity import SECOND_NS, show_duration
 from edasim.lab.dials import Dial, dials
+from edasim.lab.drawing import Chart, drawn
 from edasim.lab.guess import COVERED, Guess, image
 from edasim.lab.panels import Panels
 from edasim.lab.picture import Picture
@@ -25,9 +26,6 @@ from edasim.scenario.writing import to_yaml
 from edasim.simulate import Run, simulate
 from edasim.study.compare import chosen_architectures
 from edasim.study.words import display
-
-Chart = Callable[..., Any]
-"""A chart function of the user's: f(*runs, ax=None) -> Axes."""
 
 _SOON_S = 0.02
 _REST_S = 0.5
@@ -270,12 +268,7 @@ def explore(scenario: Scenario, knobs: Iterable[str] | None = None, architecture
 
 
 def _own_chart(chart: Chart, runs: list[Run]) -> widgets.Image:
-    from edasim.charts.style import picture, styled
-
-    figure = picture()
-    with styled():
-        chart(*runs, ax=figure.add_subplot())
-    return image(figure)
+    return image(drawn(chart, *runs))
 
 
 def _span(fault: Fault) -> list[tuple[int, int]]:

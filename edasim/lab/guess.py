@@ -13,6 +13,7 @@ from edasim.charts.style import INK, QUIET, picture, styled
 
 COVERED = "Covered until you commit to your guess."
 _ACCENT = "#0072B2"
+_GAP = 0.006
 
 
 class Guess(widgets.VBox):
@@ -82,7 +83,8 @@ class Guess(widgets.VBox):
             for x, text, colour, side in ((guess, f"your guess {guess:,.6g}", _ACCENT, left),
                                           (answer, f"it was {answer:,.6g}", INK, not left)):
                 align = ("right" if side else "left") if near else "center"
-                ax.text(x, 1.25, text, ha=align, va="bottom", color=colour, fontweight="bold")
+                aside = {"right": -1, "left": 1, "center": 0}[align] * _GAP * (high - low)
+                ax.text(x + aside, 1.25, text, ha=align, va="bottom", color=colour, fontweight="bold")
             ax.tick_params(labelsize=9, colors=QUIET)
         return figure
 
@@ -119,6 +121,8 @@ def shown_as_widget(result: Any) -> widgets.Widget:
     figure = result if isinstance(result, Figure) else getattr(result, "figure", None)
     if isinstance(figure, Figure):
         return image(figure)
+    if hasattr(result, "_repr_html_"):
+        return widgets.HTML(result._repr_html_())
     return widgets.HTML(f"<pre>{_plain(str(result))}</pre>")
 
 

@@ -15,17 +15,19 @@ from edasim.scenario.errors import Finding, Problem, ScenarioError, show_path
 from edasim.scenario.explaining import explain
 from edasim.scenario.salvaging import further_findings
 from edasim.scenario.value import Scenario
+from edasim.shipped import found
 
 
 def load(path_or_text: str | os.PathLike[str], allow_large: bool = False) -> Scenario:
     """The scenario of a file, or of a text (one with a line break, or in braces); raises `ScenarioError`.
 
-    The error holds all problems that were found. `allow_large` skips the refusal of runs over 10^8 events or
-    2 GB.
+    A bare name that is no file here may be that of a shipped scenario, such as `payment-outage`. The error holds all
+    problems that were found. `allow_large` skips the refusal of runs over 10^8 events or 2 GB.
     """
     source = os.fspath(path_or_text)
     if isinstance(path_or_text, str) and ("\n" in source or source.lstrip().startswith("{")):
         return _build(read_with_repeats(decode(source.encode("utf-8", "surrogatepass"), "")), "", allow_large)
+    source = found(source)
     file = printable(source)
     return _build(read_with_repeats(decode(_content(source, file), file), file), file, allow_large)
 

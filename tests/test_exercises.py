@@ -16,6 +16,7 @@ from edasim.lab.exercises import (
     fresh_again,
     one_worker_where_it_helps,
     only_who_paid_gets_a_mail,
+    shortest_patience,
     storm_calmed,
 )
 from edasim.scenario.reading import load
@@ -186,3 +187,20 @@ def test_the_curve_of_t_visibility_is_the_share_that_is_visible() -> None:
     assert np.all(np.diff(shares) >= 0)
     assert shares[200] == pytest.approx(100 * study.runs["kafka"].summary().t_visibility("payment", delays[200:201])[0])
     assert "one second after the yes" in ax.get_title(loc="left").lower() + ax.get_title().lower()
+
+
+@pytest.mark.parametrize(
+    ("change", "made", "words"),
+    [
+        ({"client.timeout": "6s"}, False, "how long does the first one wait"),
+        ({"client.timeout": "14s"}, False, "with a second less"),
+        ({"client.timeout": "9500ms"}, False, "whole seconds"),
+        ({"client.timeout": "10s"}, True, "a second less would not do"),
+        ({"client.timeout": "10s", "faults": None}, False, "leave that as it was"),
+    ],
+)
+def test_the_shortest_patience_is_found_and_not_passed(change: dict, made: bool, words: str) -> None:
+    shop = load("payment-outage")
+    found = shortest_patience(shop, shop.change(change))
+    assert found.made_it is made
+    assert words in found.text

@@ -9,11 +9,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from edasim.commands.opening import app_command, app_notebook, lab_command
-from tests.browsing import MISSING, Browser, browser, free_port, run_all, served, wait_until_idle
+from tests.browsing import MISSING, ROOT, Browser, browser, free_port, run_all, served, wait_until_idle
 
 IMAGES = ROOT / "docs" / "images"
 

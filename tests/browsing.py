@@ -103,21 +103,23 @@ def browser() -> Iterator[Browser]:
 
 def wait_until_idle(page: Any) -> None:
     """Until the notebook's kernel is ready: before that, Run All does nothing."""
-    page.wait_for_selector(".jp-Notebook .jp-Cell")
+    page.wait_for_selector(".jp-Notebook .jp-Cell", state="attached")
     page.wait_for_function("""[...document.querySelectorAll('#jp-main-statusbar *')]
         .some(part => part.children.length === 0 && /\\| Idle/.test(part.textContent))""")
 
 
 def run_all(page: Any) -> None:
-    """Run all cells of the notebook, and wait until every code cell that has text was run."""
-    page.evaluate("""() => window.jupyterapp && window.jupyterapp.commands.execute('notebook:run-all-cells')""")
-    if not page.evaluate("() => !!window.jupyterapp"):
-        page.click("li.lm-MenuBar-item:has-text('Run')")
-        page.click("li.lm-Menu-item:has-text('Run All Cells') >> nth=0")
+    """Run all cells of the notebook, and wait until every code cell was run.
+
+    One whose source is hidden shows no number, but an output.
+    """
+    page.click("li.lm-MenuBar-item:has-text('Run')")
+    page.click("li.lm-Menu-item:has-text('Run All Cells') >> nth=0")
     page.wait_for_function("""() => {
-        const prompts = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')]
-            .map(one => one.textContent.trim());
-        return prompts.length > 0 && prompts.every(text => /^\\[\\d+\\]:?$/.test(text));
+        const cells = [...document.querySelectorAll('.jp-CodeCell')];
+        return cells.length > 0 && cells.every(cell =>
+            /^\\[\\d+\\]:?$/.test(cell.querySelector('.jp-InputPrompt').textContent.trim())
+            || (cell.querySelector('.jp-Placeholder') && cell.querySelector('.jp-OutputArea-output')));
     }""")
     wait_until_idle(page)
 

@@ -91,6 +91,7 @@ def test_the_first_minute(jupyter: str, chromium: Browser) -> None:
     slider.focus()
     for _ in range(5):
         page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(600)
     guess = page.locator(".edasim-start .widget-readout").first.inner_text()
     page.click("button:has-text('Take payment down')")
     page.wait_for_selector(".edasim-told")

@@ -246,6 +246,25 @@ def test_explore_is_a_name_of_the_package() -> None:
     assert edasim.explore is explore
 
 
+def test_dead_letters_are_redriven_at_a_rate_at_the_push_of_a_button() -> None:
+    explorer = explore(outage(), ["client.timeout"], ["kafka"], seed=7)
+    parked = explorer.runs["kafka"].summary().outcomes["parked"]
+    assert parked > 0
+    cured = explore(outage().change({"changes": [{"at": "11s", "path": "services.payment.poison", "value": "0%"}]}),
+                    ["client.timeout"], ["kafka"], seed=7)
+    before = bytes(cured.picture.png)
+    cured.redrive.value = True
+    assert cured.scenario.services["payment"].redrive is not None
+    assert cured.scenario.services["payment"].redrive.at == 15_000_000_000
+    assert cured.runs["kafka"].summary().outcomes["parked"] < parked
+    assert bytes(cured.picture.png) != before
+    cured.redrive_rate.value = "100/s"
+    assert cured.scenario.services["payment"].redrive.rate == 100
+    cured.reset()
+    assert cured.scenario.services["payment"].redrive is None
+    assert cured.redrive.value is False
+
+
 # --- the colour of a track ------------------------------------------------------------------------------------
 
 

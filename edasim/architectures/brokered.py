@@ -8,6 +8,7 @@ from typing import Generic, Protocol, TypeVar
 from edasim.services.client import Request
 from edasim.services.faults import Mend
 from edasim.services.network import BROKER, BROKER_CUT, Impairment
+from edasim.services.redrive import DeadLetters, Redriver
 from edasim.services.shop import Shop
 from edasim.services.worker import Worker
 
@@ -58,6 +59,12 @@ class Brokered(ABC, Generic[AConsumer]):
     @abstractmethod
     def _hire(self, service: str, number: int) -> None:
         """More consumers."""
+
+    def _redrive(self, service: str, letters: DeadLetters) -> None:
+        """Let a service's dead letters be redriven, if the scenario has it so."""
+        spec = self.shop.scenario.services[service].redrive
+        if spec is not None:
+            self.shop.world.add_part(Redriver(self.shop.world, spec, letters))
 
     def _next_worker(self, service: str) -> Worker:
         self._made[service] += 1

@@ -1,13 +1,14 @@
 """Kafka: an order is accepted when the cluster acknowledges it; each service reads with a group of its own."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from edasim.architectures.brokered import Brokered
 from edasim.architectures.kafka_consumer import KafkaConsumer
 from edasim.brokers.kafka.cluster import Cluster, ClusterTimes, Topic
 from edasim.brokers.kafka.group import Group
-from edasim.brokers.kafka.log import FIRST, Retrying
+from edasim.brokers.kafka.log import FIRST, Partition, Retrying
 from edasim.brokers.kafka.producer import Producer
 from edasim.core.journal import Place, Verb
 from edasim.core.link import Link
@@ -17,6 +18,35 @@ from edasim.scenario.broker_options import resolve
 from edasim.scenario.value import Scenario
 from edasim.services.client import Request
 from edasim.services.shop import Shop
+
+
+class KafkaLetters:
+    """The dead-letter topic of a service, read once from its beginning on; its records stay where they are.
+
+    Copies go to a topic of the group's own, as retries do, so that no other group handles them again.
+    """
+
+    def __init__(self, kafka: Kafka, service: str) -> None:
+        self.kafka = kafka
+        self.service = service
+        self._read: dict[Partition, int] = {}
+
+    def _partitions(self) -> list[Partition]:
+        topic = self.kafka.cluster.topics.get(f"{self.service}-dlt")
+        return topic.partitions if topic is not None else []
+
+    def count(self) -> int:
+        """How many records were not read."""
+        return sum(one.high_watermark - self._read.get(one, 0) for one in self._partitions())
+
+    def send_first(self, done: Callable[[], None]) -> None:
+        """Append a copy of the oldest to the group's redrive topic."""
+        unread = [one for one in self._partitions() if self._read.get(one, 0) < one.high_watermark]
+        oldest = min(unread, key=lambda one: one.records[self._read.get(one, 0)].message.id)
+        offset = self._read.get(oldest, 0)
+        self._read[oldest] = offset + 1
+        topic = self.kafka.cluster.topics[f"{self.service}-redrive"]
+        self.kafka.send(f"{self.service}-redrive", oldest.records[offset].message, topic, FIRST, done)
 
 
 class Kafka(Brokered[KafkaConsumer]):
@@ -75,6 +105,8 @@ class Kafka(Brokered[KafkaConsumer]):
                 self.topic(publication.event)
             if self.shop.policy(name).spec.where != "worker":
                 self.cluster.create_topic(f"{name}-retry", self.topic_options, name, keyed=self.options.key)
+            if spec.redrive is not None:
+                self.cluster.create_topic(f"{name}-redrive", self.topic_options, name, keyed=self.options.key)
             if spec.dead_letters:
                 self.cluster.create_topic(f"{name}-dlt", self.topic_options, name, parking=True,
                                           keyed=self.options.key)
@@ -93,9 +125,12 @@ class Kafka(Brokered[KafkaConsumer]):
         topics = [self.topic(event) for event in spec.handles]
         if self.shop.policy(name).spec.where != "worker":
             topics.append(self.retry_topic(name))
+        if spec.redrive is not None:
+            topics.append(self.cluster.topics[f"{name}-redrive"])
         delay_ns = self.broker_options["group.initial.rebalance.delay.ms"] * 1_000_000
         group = self.groups[name] = Group(self.shop.world, name, topics, self.consumer_options, delay_ns)
         self.shop.world.add_part(group)
+        self._redrive(name, KafkaLetters(self, name))
         return group
 
     def _new_consumer(self, name: str) -> KafkaConsumer:
@@ -137,12 +172,15 @@ class Kafka(Brokered[KafkaConsumer]):
     def _answer_customer(self, request: Request, ok: bool) -> None:
         self.shop.client.answer(request, ok, "broker refused")
 
-    def send(self, service: str, message: Message, topic: Topic, retry: Retrying = FIRST) -> None:
-        """Publish for a service until the cluster takes it."""
+    def send(self, service: str, message: Message, topic: Topic, retry: Retrying = FIRST,
+             done: Callable[[], None] | None = None) -> None:
+        """Publish for a service until the cluster takes it; then `done` runs."""
 
         def answered(_: object, ok: bool) -> None:
             if not ok:
-                self.send(service, message, topic, retry)
+                self.send(service, message, topic, retry, done)
+            elif done is not None:
+                done()
 
         self._producer(service).send(message, topic, answered, None, retry)
 

@@ -24,6 +24,31 @@ PUBLISH_AGAIN_NS = 100_000_000
 """How long a service waits before it publishes again what the broker refused."""
 
 
+class RabbitLetters:
+    """The dead-letter queue of a service. What is redriven leaves it when the service's queue has it."""
+
+    def __init__(self, rabbit: RabbitMq, service: str) -> None:
+        self.rabbit = rabbit
+        self.service = service
+        arguments = rabbit.queues[service].arguments
+        self.queue = rabbit.broker.queues.get(str(arguments.get("x-dead-letter-routing-key", "")))
+
+    def count(self) -> int:
+        """How many lie there."""
+        return self.queue.ready if self.queue is not None else 0
+
+    def send_first(self, done: Callable[[], None]) -> None:
+        """Publish the oldest to the service's queue, and then let go of it."""
+        queue = self.queue
+        assert queue is not None, "only what lies in a queue is redriven"
+
+        def arrived() -> None:
+            queue.settle_oldest()
+            done()
+
+        self.rabbit.publish(f"{self.service}-redrive", queue.oldest(), ("", self.service), PLAIN, arrived)
+
+
 class RabbitMq(Brokered[RabbitConsumer]):
     """The wiring: an exchange for events, a queue for each service with its dead-letter queue, a consumer a worker."""
 
@@ -70,6 +95,7 @@ class RabbitMq(Brokered[RabbitConsumer]):
         for event in service.spec.handles:
             self._bind(queue, event)
         self._hire(name, service.spec.workers)
+        self._redrive(name, RabbitLetters(self, name))
 
     def _arguments(self, given: dict[str, object]) -> dict[str, object]:
         return resolve("rabbitmq queue", self.options.version, given)

@@ -94,6 +94,14 @@ def rate_per_s(value: object) -> float:
     return rate
 
 
+def positive_rate_per_s(value: object) -> float:
+    """A rate above zero, in events per second."""
+    rate = rate_per_s(value)
+    if rate == 0:
+        raise QuantityError(f"{shown(value)} is too low: a rate above 0/s is needed here")
+    return rate
+
+
 def share(value: object) -> float:
     """A part of the whole, from 0 to 1, of `2%` or `0.5%`."""
     match = _SHARE.fullmatch(value) if isinstance(value, str) else None

@@ -25,11 +25,14 @@ from edasim.scenario.value import Scenario
 from edasim.scenario.writing import to_yaml
 from edasim.simulate import Run, simulate
 from edasim.study.compare import chosen_architectures
+from edasim.study.focus import span_s
 from edasim.study.words import display
 
 _SOON_S = 0.02
 _REST_S = 0.5
 _TENTH_NS = SECOND_NS // 10
+_A_WHILE_NS = 5 * SECOND_NS
+REDRIVE_RATES = ("5/s", "20/s", "100/s")
 
 
 class Explorer(widgets.VBox):
@@ -61,6 +64,13 @@ class Explorer(widgets.VBox):
                                            layout=widgets.Layout(width="150px"),
                                            style={"description_width": "40px"})
         self.seed.observe(lambda _: self._later("run", _SOON_S, self.refresh), "value")
+        self.redrive = widgets.ToggleButton(value=False, description="Redrive dead letters",
+                                            layout=widgets.Layout(width="200px"),
+                                            tooltip="Hand what was given up to its service again, after the faults")
+        self.redrive_rate = widgets.Dropdown(options=REDRIVE_RATES, value=REDRIVE_RATES[1],
+                                             layout=widgets.Layout(width="100px"))
+        for one in (self.redrive, self.redrive_rate):
+            one.observe(lambda _: self._redrive_moved(), "value")
         self.status = widgets.HTML()
         self.problem = widgets.HTML()
         self.text = widgets.Textarea(layout=widgets.Layout(width="98%", height="180px", display="none"))
@@ -96,6 +106,7 @@ class Explorer(widgets.VBox):
                 widgets.HBox(list(self.toggles.values()), layout=widgets.Layout(flex_flow="row wrap", width="340px")),
                 *self.sliders.values(),
                 self.seed,
+                widgets.HBox([self.redrive, self.redrive_rate]),
                 widgets.HBox(list(self.buttons.values()), layout=widgets.Layout(flex_flow="row wrap", width="340px")),
                 self.status,
             ],
@@ -142,6 +153,23 @@ class Explorer(widgets.VBox):
             self._values[f"{path}.{key}"] = text
         self._quiet = False
         self._later("run", _SOON_S, self.refresh)
+
+    def _redrive_moved(self) -> None:
+        """Redrive the dead letters of every service, or leave them where they lie."""
+        if self._quiet:
+            return
+        spec = {"at": show_duration(self._after_the_faults_ns()), "rate": self.redrive_rate.value}
+        for name, service in self.base.services.items():
+            path = f"services.{name}.redrive"
+            self._values.pop(path, None)
+            if self.redrive.value and service.dead_letters:
+                self._values[path] = spec
+        self._later("run", _SOON_S, self.refresh)
+
+    def _after_the_faults_ns(self) -> int:
+        """A while after the last dated fault ends; without one, in the middle of the run."""
+        ends = [start_ns + length_ns for fault in self.scenario.faults.values() for start_ns, length_ns in _span(fault)]
+        return max(ends) + _A_WHILE_NS if ends else round(span_s(self.scenario) * SECOND_NS / 2)
 
     def _later(self, name: str, delay_s: float, action: Callable[[], None]) -> None:
         """Run an action after a moment without another change; at once where no event loop turns (tests, scripts)."""
@@ -225,6 +253,7 @@ class Explorer(widgets.VBox):
         self._quiet = True
         for path, dial in self.dials.items():
             self.sliders[path].index = dial.start
+        self.redrive.value = False
         self._quiet = False
         self.refresh()
 

@@ -102,6 +102,13 @@ def check_parts(scenario: Scenario) -> Iterator[Finding]:
             yield ("services", name), f"{shown(name)} is a producer too: choose another name for one of them"
 
 
+def check_redrives(scenario: Scenario) -> Iterator[Finding]:
+    """All findings about dead letters that are to be redriven."""
+    for name, service in scenario.services.items():
+        if service.redrive is not None and not service.dead_letters:
+            yield ("services", name, "redrive"), "there is nothing to redrive: dead-letters is false here"
+
+
 def check_flow(scenario: Scenario) -> Iterator[Finding]:
     """All findings about who publishes to whom."""
     if not scenario.producers or not scenario.services:
@@ -130,7 +137,7 @@ def check_flow(scenario: Scenario) -> Iterator[Finding]:
         yield ("services", publisher, "publishes"), sentence
 
 
-_CHEAP: Final = (check_ends, check_parts, check_faults, check_size)
+_CHEAP: Final = (check_ends, check_parts, check_redrives, check_faults, check_size)
 
 
 def _cost(scenario: Scenario) -> Iterator[Finding]:

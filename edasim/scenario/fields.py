@@ -29,9 +29,11 @@ from edasim.core.quantity import (
     duration_ns,
     factor,
     positive_duration_ns,
+    positive_rate_per_s,
     share,
     show_duration,
     show_factor,
+    show_rate,
     show_share,
     show_size,
     shown,
@@ -211,6 +213,7 @@ PositiveDurationOrNone = Annotated[
 Share = Annotated[float, PlainValidator(share), PlainSerializer(show_share)]
 OptionalShare = Annotated[float | None, PlainValidator(optional(share)), _show_optional(show_share)]
 OptionalFactor = Annotated[float | None, PlainValidator(optional(factor)), _show_optional(show_factor)]
+Rate = Annotated[float, PlainValidator(positive_rate_per_s), PlainSerializer(show_rate)]
 Size = Annotated[int, PlainValidator(size_bytes), PlainSerializer(show_size)]
 Random = Annotated[Distribution, PlainValidator(parse_distribution), PlainSerializer(str)]
 OptionalRandom = Annotated[Distribution | None, PlainValidator(optional(parse_distribution)), _show_optional(str)]

@@ -29,6 +29,7 @@ from edasim.scenario.fields import (
     Part,
     Placing,
     Random,
+    Rate,
     Share,
     Size,
     name,
@@ -89,6 +90,13 @@ Publications = Annotated[
 ]
 
 
+class Redrive(Part):
+    """When a service's dead letters are handed to it again, and how many of them in each second."""
+
+    at: Duration = Field(description="when it begins, such as 40s")
+    rate: Rate = Field(description="how many are handed on in each second, such as 20/s")
+
+
 class Service(Part):
     """A business capability: which events it handles, with how many workers, how long it takes, what goes wrong.
 
@@ -107,6 +115,7 @@ class Service(Part):
     joins: Duration = 0
     retry: Retry | None = None
     dead_letters: Boolean = True
+    redrive: Redrive | None = None
 
     @property
     def publishes_one_of(self) -> bool:

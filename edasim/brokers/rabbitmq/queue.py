@@ -228,6 +228,14 @@ class Queue:
             return heappop(self.returned)[1] if remove else self.returned[0][1]
         return self.fresh.popleft() if remove else self.fresh[0]
 
+    def oldest(self) -> Message:
+        """The message at the head of what is ready."""
+        return self._head().message
+
+    def settle_oldest(self) -> None:
+        """The entry at the head was handled elsewhere: it leaves as acknowledged."""
+        self.acknowledged(self._pop().message.id)
+
     def put_back(self, entries: list[Entry], counts: bool) -> None:
         """Return deliveries to their original places, marked as redelivered.
 

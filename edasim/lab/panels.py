@@ -266,12 +266,14 @@ def _encoded(canvas: FigureCanvasAgg) -> bytes:
 
     Source of the format: the PNG specification of the W3C, third edition.
     """
-    pixels = np.asarray(canvas.buffer_rgba())[..., :3]
-    height, width, depth = pixels.shape
-    rows = np.zeros((height, 1 + width * depth), np.uint8)
-    rows[:, 1:] = pixels.reshape(height, -1)
+    pixels = np.asarray(canvas.buffer_rgba())
+    height, width = pixels.shape[:2]
+    # A row is the number of its filter, 0 for none, and then red, green and blue of each pixel.
+    rows = np.zeros((height, 1 + 3 * width), np.uint8)
+    for number in range(3):
+        rows[:, 1 + number :: 3] = pixels[..., number]
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 1)), (b"IEND", b""))
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.data, 1)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
         for name, data in chunks

@@ -83,6 +83,9 @@ def test_app_serves_the_sliders_of_any_scenario(
     words = ["app", "black-friday", "--arch", "monolith,kafka", "--seed", "7", "--set", "client.timeout=12s"]
     assert main([*words, "--no-browser"]) == 0
     assert "--Voila.ip=127.0.0.1" in seen["command"]
+    port = seen["command"].split("--port=")[1].split()[0]
+    assert int(port) > 0
+    assert f"http://127.0.0.1:{port}/" in capsys.readouterr().out
     assert "12s" in seen["scenario"]
     cell, = json.loads(seen["page"])["cells"]
     assert "('monolith', 'kafka')" in cell["source"] or "['monolith', 'kafka']" in cell["source"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -45,7 +46,7 @@ def lab(
     _need("jupyterlab", "anywidget", "ipywidgets")
     place = usable_notebooks(folder)
     chosen = _chosen(place, notebook)
-    raise typer.Exit(_serve(lab_command(place, chosen, port, no_browser), place))
+    raise typer.Exit(_serve(lab_command(place, chosen, _free(port), no_browser), place))
 
 
 @plainly
@@ -69,7 +70,9 @@ def app(  # noqa: PLR0913 - the options of a command
         (Path(place) / "scenario.yml").write_text(to_yaml(scenario), encoding="utf-8")
         page = Path(place) / "edasim.ipynb"
         page.write_text(json.dumps(app_notebook(list(architectures), seed)), encoding="utf-8")
-        code = _serve(app_command(page, port, no_browser), Path(place))
+        taken = _free(port)
+        print_text(f"The page is at http://127.0.0.1:{taken}/")
+        code = _serve(app_command(page, taken, no_browser), Path(place))
     raise typer.Exit(code)
 
 
@@ -109,6 +112,15 @@ def app_command(page: Path, port: int, no_browser: bool) -> list[str]:
     return [sys.executable, "-m", "voila", str(page), "--Voila.ip=127.0.0.1", f"--port={port}",
             "--VoilaConfiguration.show_tracebacks=False", "--theme=light",
             *(["--no-browser"] if no_browser else [])]
+
+
+def _free(port: int) -> int:
+    """The port that was asked for, or a free one for 0: Voila would listen at one and name the other."""
+    if port:
+        return port
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _as_root() -> list[str]:

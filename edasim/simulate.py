@@ -31,8 +31,6 @@ BUILDERS: dict[str, Callable[[Shop, Any], Architecture]] = {
     "kafka": Kafka,
     "rabbitmq": RabbitMq,
 }
-WITHOUT_DEAD_LETTERS = ("monolith", "rpc")
-"""Where a call that fails for good is told to its caller, and nothing is set aside."""
 SAMPLES = 40
 """How often conservation is checked while orders are placed and while the rest drains, beside the faults' edges."""
 
@@ -135,7 +133,7 @@ def simulate(scenario: Scenario, architecture: str, seed: int = 1) -> Run:
     faults.begin()
     run = Run(scenario, architecture, seed, shop.world.journal, shop.world.messages, [(0, wired.capacity())],
               bands=faults.bands, not_applicable=faults.not_applicable)
-    if architecture in WITHOUT_DEAD_LETTERS:
+    if not wired.dead_letters:
         run.not_applicable += [f"redrive of {name}" for name, spec in scenario.services.items() if spec.redrive]
     _date_changes(shop, wired, run)
     shop.begin()

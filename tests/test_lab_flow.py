@@ -26,6 +26,7 @@ from edasim.simulate import Run, simulate
 from tests.browsing import MISSING
 from tests.browsing import browser as chromium
 from tests.flow_worlds import CASES, Recount, chain, run_of
+from tests.test_engine_redrive import shop as redriven_shop
 from tests.worlds import ARCHITECTURES, shop
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -399,3 +400,10 @@ def test_hostile_names_are_shown_and_do_nothing(browser: Any, tmp_path: Path) ->
     assert page.page.locator("img").count() == 0
     assert page.complaints == []
     assert len(page.requests) == 1
+
+
+@pytest.mark.parametrize("architecture", ["kafka", "rabbitmq"])
+def test_a_redriven_dead_letter_leaves_the_place_of_dead_letters(architecture: str) -> None:
+    data = flow_data(simulate(redriven_shop(), architecture, 7))
+    node = "dead payment"
+    assert [data.counts(time_s)[node] for time_s in (1.0, 4.9, 5.05, 8.0)] == [0, 5, 4, 0]

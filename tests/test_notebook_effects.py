@@ -50,6 +50,21 @@ def about(found: Interval, low: float, high: float) -> bool:
     return low <= found.low <= found.high <= high
 
 
+# --- 00 ---------------------------------------------------------------------------------------------------------
+
+
+def test_00_impatience_turns_away_most_of_those_in_the_outage_and_patience_only_the_poisoned() -> None:
+    names = names_of("00", "guess", "both", "patient")
+    both, patient = names["both"], names["patient"]
+    placed, refused = (both.interval("monolith", f"focus.{what}") for what in ("placed", "refused"))
+    # Whoever orders in the first half of the outage is gone before payment is back.
+    assert placed.mean / 2 < refused.low
+    assert refused.high < placed.high
+    # One order in two hundred is poison, and the error bar of the count is that of a Poisson number of 110.
+    assert patient.interval("monolith", "orders.refused").mean == pytest.approx(0.005 * 2196, abs=3 * 110**0.5 / 10)
+    assert both.interval("kafka", "orders.refused").high == 0
+
+
 # --- 01 ---------------------------------------------------------------------------------------------------------
 
 

@@ -234,3 +234,13 @@ def test_without_axes_a_new_figure_is_large_enough() -> None:
 def test_a_scenario_file_is_enough() -> None:
     text = "duration: 1s\nproducers: {a: {publishes: B, arrivals: 1/s}}\nservices: {c: {handles: B, work: 1ms}}\n"
     assert names(wiring(load(text), "kafka"), "service") == ["c"]
+
+
+def test_a_redrive_is_an_arrow_back() -> None:
+    shop = small_shop().change({"services.payment.redrive": {"at": "6s", "rate": "20/s"}})
+    for architecture in ("kafka", "rabbitmq"):
+        graph = wiring(shop, architecture)
+        ends = [graph.edges[edge]["both_ways"] for edge in graph.edges if edge[1].startswith("dead ")]
+        assert ends == [False, True]
+        assert "redriven at 20/s" in graph.nodes["dead payment"]["text"]
+        hold(shop, architecture, simulate(shop, architecture, 1))

@@ -12,6 +12,8 @@ class Architecture(Breakable, Protocol):
     """One way to wire the shop."""
 
     name: str
+    dead_letters: bool
+    """Whether what fails for good is set aside; without a broker its caller is told instead."""
 
     def submit(self, request: Request) -> None:
         """A customer's try arrives at the shop."""

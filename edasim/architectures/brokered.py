@@ -42,6 +42,7 @@ class Brokered(ABC, Generic[AConsumer]):
     """
 
     parts = frozenset({"broker"})
+    dead_letters = True
     senders: Mapping[str, Sender]
     refusing: list[float]
 

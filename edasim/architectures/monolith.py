@@ -43,6 +43,7 @@ class Monolith:
     """
 
     name = "monolith"
+    dead_letters = False
     parts = frozenset({"database"})
 
     def __init__(self, shop: Shop, options: MonolithOptions) -> None:

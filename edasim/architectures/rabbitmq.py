@@ -31,7 +31,9 @@ class RabbitLetters:
         self.rabbit = rabbit
         self.service = service
         arguments = rabbit.queues[service].arguments
-        self.queue = rabbit.broker.queues.get(str(arguments.get("x-dead-letter-routing-key", "")))
+        found = rabbit.broker.queues.get(str(arguments.get("x-dead-letter-routing-key", "")))
+        # An exchange of one's own may have a key that is the name of a queue in use.
+        self.queue = found if found is not None and found.parking else None
 
     def count(self) -> int:
         """How many lie there."""

@@ -26,6 +26,7 @@ class Rpc:
     """
 
     name = "rpc"
+    dead_letters = False
     parts: frozenset[str] = frozenset()
 
     def __init__(self, shop: Shop, options: RpcOptions) -> None:

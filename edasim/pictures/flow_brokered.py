@@ -14,13 +14,15 @@ class BrokeredWalk(Walk):
     """What is alike on Kafka and RabbitMQ.
 
     `returned` holds what came back from a worker that crashed, `aside` what waits to be sent again after a failure,
-    `dying` what is on its way among the dead letters, `backoff` what a worker keeps until it tries again.
+    `dying` what is on its way among the dead letters, `parked` what lies there, `backoff` what a worker keeps until it
+    tries again.
     `known` are the messages of which a service had a copy.
     """
 
     def __init__(self, run: Run, layout: Layout) -> None:
         super().__init__(run, layout)
         self.returned, self.aside, self.dying, self.backoff = Shelf(), Shelf(), Shelf(), Shelf()
+        self.parked = Shelf()
         self.known: set[Key] = set()
         self._seat = ("", -1)
         self._again_ns: dict[Token, int] = {}
@@ -42,6 +44,19 @@ class BrokeredWalk(Walk):
         token.kind = Kind.retry
         token.move(now, self.layout[f"inbox {place.service}"])
         self.returned.put(place.service, token)
+
+    def park(self, now: int, service: str, token: Token) -> None:
+        """It lies among the dead letters."""
+        token.move(now, self.layout[f"dead {service}"])
+        self.parked.put(service, token)
+
+    def redriven(self, now: int, service: str, message: int) -> Token | None:
+        """A dead letter that goes back to its service, if that is what comes to it now."""
+        spec = self.run.scenario.services[service].redrive
+        token = self.parked.take(service, message) if spec is not None and now >= spec.at else None
+        if token is not None:
+            token.kind = Kind.retry
+        return token
 
     def hand_out(self, now: int, service: str, token: Token) -> None:
         """The broker gives it to a consumer, where it waits until a worker begins."""
@@ -141,10 +156,10 @@ class KafkaWalk(BrokeredWalk):
         if not service:
             self._record(now, message, place.name)
         elif place.detail == "parking":
-            token = self.dying.take(service, message) or self.new(message, Kind.dead)
-            token.move(now, self.layout[f"dead {service}"])
+            self.park(now, service, self.dying.take(service, message) or self.new(message, Kind.dead))
         else:
-            token = self.aside.take(service, message) or self.new(message, Kind.duplicate)
+            token = (self.aside.take(service, message) or self.redriven(now, service, message)
+                     or self.new(message, Kind.duplicate))
             token.move(now, self.node(f"again {service}", f"inbox {service}"))
             self._unread[service, place.name].append(token)
 
@@ -234,10 +249,11 @@ class RabbitWalk(BrokeredWalk):
         if place.detail == "parking":
             token = self.dying.take(service, message) or self.dying.take("", message) or self.new(message, Kind.dead)
             token.kind = Kind.dead
-            token.move(now, self.layout[f"dead {service}"])
+            self.park(now, service, token)
             return
         target = f"again {service}" if place.name != service else ""
-        sent = self.aside.take(service, message) or self.dying.take(service, message)
+        sent = (self.aside.take(service, message) or self.dying.take(service, message)
+                or self.redriven(now, service, message))
         token = sent or self._fresh(now, message, service)
         node = self.node(target, f"inbox {service}") if target else self.layout[f"inbox {service}"]
         token.move(now, node)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import networkx as nx
 
 from edasim.architectures.steps import StepOrder
+from edasim.core.quantity import show_rate
 from edasim.scenario.architecture_options import KafkaOptions, RabbitOptions, RpcOptions
 from edasim.scenario.broker_options import resolve
-from edasim.scenario.value import Scenario
+from edasim.scenario.value import Scenario, Service
 from edasim.study.words import counted
 
 
@@ -95,6 +96,11 @@ def _retries_elsewhere(scenario: Scenario, name: str) -> bool:
     return (scenario.services[name].retry or scenario.retry).where != "worker"
 
 
+def _redriven(service: Service) -> str:
+    """A line of text for dead letters that go back."""
+    return "" if service.redrive is None else f"\nredriven at {show_rate(service.redrive.rate)}"
+
+
 def _kafka(sketch: Sketch, scenario: Scenario) -> None:
     options = scenario.architectures.kafka or KafkaOptions()
     partitions = int(str(resolve("kafka topic", options.version, options.topic)["partitions"]))
@@ -113,8 +119,8 @@ def _kafka(sketch: Sketch, scenario: Scenario) -> None:
             retry = sketch.node(f"retry {name}", "retry", 3, f"{name}-retry", service=name)
             sketch.edge(group, retry, both_ways=True, aside=True)
         if service.dead_letters:
-            dead = sketch.node(f"dead {name}", "dead", 3, f"{name}-dlt", service=name)
-            sketch.edge(group, dead, aside=True)
+            dead = sketch.node(f"dead {name}", "dead", 3, f"{name}-dlt{_redriven(service)}", service=name)
+            sketch.edge(group, dead, both_ways=service.redrive is not None, aside=True)
 
 
 def _rabbitmq(sketch: Sketch, scenario: Scenario) -> None:
@@ -134,5 +140,5 @@ def _rabbitmq(sketch: Sketch, scenario: Scenario) -> None:
             sketch.edge(consumers, retry, both_ways=True, aside=True)
         own = {**options.queue, **options.queues.get(name, {})}
         if service.dead_letters and "x-dead-letter-exchange" not in own:
-            dead = sketch.node(f"dead {name}", "dead", 4, f"{name}.dlq", service=name)
-            sketch.edge(consumers, dead, aside=True)
+            dead = sketch.node(f"dead {name}", "dead", 4, f"{name}.dlq{_redriven(service)}", service=name)
+            sketch.edge(consumers, dead, both_ways=service.redrive is not None, aside=True)

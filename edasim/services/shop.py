@@ -15,9 +15,9 @@ from edasim.services.service import Service
 class Shop:
     """Everything that does not hang on the architecture.  `scenario` is the value in force now."""
 
-    def __init__(self, scenario: Scenario, seed: int) -> None:
+    def __init__(self, scenario: Scenario, seed: int, ties: int | None = None) -> None:
         self.scenario = scenario
-        self.world = World(seed)
+        self.world = World(seed, ties)
         self.services = {name: Service(self.world, name, spec) for name, spec in scenario.services.items()}
         self.network = Network(self.world, scenario.wire)
         self.client = Client(self.world, scenario.client)

@@ -151,7 +151,7 @@ class Comparison:
     def differences(self) -> dict[str, Any]:
         """Paired differences of all numbers against the first architecture, with what the common draws saved."""
         base = self.architectures[0]
-        paths = list(_paths(self.first(base).numbers))
+        paths = list(number_paths(self.first(base).numbers))
         return {
             "against": base,
             **({} if self.complete else {"incomplete": True}),
@@ -258,12 +258,12 @@ def _rounded(value: float | None) -> float | int | None:
     return value if isinstance(value, int) else float(f"{value:.{_DIGITS}g}")
 
 
-def _paths(node: Mapping[str, Any], before: str = "") -> list[str]:
+def number_paths(node: Mapping[str, Any], before: str = "") -> list[str]:
     """The dotted paths of all numbers in a node."""
     found = []
     for key, value in node.items():
         if isinstance(value, Mapping):
-            found += _paths(value, f"{before}{key}.")
+            found += number_paths(value, f"{before}{key}.")
         elif not isinstance(value, str):
             found.append(before + key)
     return found

@@ -30,7 +30,7 @@ class Queue:
 
     # More than 30 attributes in a dict would be slow to look up.
     __slots__ = (
-        "_committed", "_expiring", "_expiry", "_expiry_due", "_last_commit_ns", "_next_position",
+        "_arm_commit", "_committed", "_expiring", "_expiry", "_expiry_due", "_last_commit_ns", "_next_position",
         "_ready_bytes", "_refuses", "_ttl_ns", "acknowledged", "arguments", "broker", "clock", "dead_lettered",
         "delivered", "dropped", "expired", "fresh", "majority", "max_bytes", "max_length", "name", "parking",
         "place", "quorum", "redelivered", "returned", "routed", "service", "subscriptions", "uncommitted",
@@ -60,6 +60,7 @@ class Queue:
         self._ready_bytes = 0
         self._next_position = 0
         self._last_commit_ns = 0
+        self._arm_commit = self.clock.arm_in_order()
         self._expiring = False
         self._expiry = Timer(self)
         self._expiry_due: Stage = self._head_expires
@@ -132,7 +133,7 @@ class Queue:
             # A Raft log commits in its order.
             now_ns = self.clock.now_ns
             self._last_commit_ns = max(self._last_commit_ns, now_ns + self.majority.draw())
-            self.clock.arm(entry, self._committed, self._last_commit_ns - now_ns)
+            self._arm_commit(entry, self._committed, self._last_commit_ns - now_ns)
         elif self.with_room and not (
                 self._ttl_ns is not None or publication.properties is not PLAIN or self.fresh or self.returned):
             # A consumer is free and nothing is ahead: the entry does not stop here.

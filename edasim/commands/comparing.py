@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -15,6 +14,7 @@ from edasim.commands.options import (
     File,
     Json,
     Out,
+    Replications,
     Seed,
     Set,
     named,
@@ -25,10 +25,6 @@ from edasim.commands.printing import print_table, print_text
 from edasim.commands.progress import SlowProgress
 from edasim.scenario.value import Scenario
 from edasim.study.comparison import Comparison
-
-Replications = Annotated[
-    int, typer.Option("--replications", min=1, max=100_000, help="How often it is repeated with other seeds.")
-]
 
 
 @plainly

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -17,6 +16,7 @@ from edasim.commands.options import (
     Json,
     MaxMemory,
     Out,
+    Replications,
     Seed,
     Set,
     ShuffleTies,
@@ -31,10 +31,6 @@ from edasim.scenario.value import Scenario
 from edasim.simulate import Limits
 from edasim.study.comparison import Comparison
 from edasim.study.ties import Ties
-
-Replications = Annotated[
-    int, typer.Option("--replications", min=1, max=100_000, help="How often it is repeated with other seeds.")
-]
 
 
 @plainly

@@ -239,16 +239,17 @@ def _gathered(nodes: list[Mapping[str, Any]]) -> dict[str, Any]:
             gathered[key] = _rounded(value)
         else:
             finite = [math.inf if value is None else float(value) for value in values]
-            gathered[key] = _interval_node(interval(finite).not_below(0.0))
+            gathered[key] = interval_node(interval(finite).not_below(0.0))
     return gathered
 
 
-def _interval_node(found: Interval) -> dict[str, float | None]:
+def interval_node(found: Interval) -> dict[str, float | None]:
+    """An interval as `--json` prints it."""
     return {"mean": _rounded(found.mean), "low": _rounded(found.low), "high": _rounded(found.high)}
 
 
 def _difference_node(found: Difference) -> dict[str, float | None]:
-    return {**_interval_node(found.interval), "variance_reduction": _rounded(found.variance_reduction)}
+    return {**interval_node(found.interval), "variance_reduction": _rounded(found.variance_reduction)}
 
 
 def _rounded(value: float | None) -> float | int | None:

@@ -15,7 +15,7 @@ from edasim.measure.steps import Floats
 
 
 class Age:
-    """A saw-tooth over time from what was born and applied when (seconds); what is older than what is known is no news."""
+    """A saw-tooth over time from what was born and applied when (seconds); what is older than the newest is no news."""
 
     def __init__(self, born_s: Floats, applied_s: Floats) -> None:
         known = np.isfinite(applied_s)

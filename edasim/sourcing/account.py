@@ -1,7 +1,8 @@
 """The bank account of the textbooks: opened, paid into, drawn from, and put right without erasing anything.
 
 Amounts are whole numbers of the smallest coin.  `handle` says what an event makes of an account; `open_account`,
-`deposit`, `withdraw` and `correct` decide whether something may happen and give the events to append, or raise `Refused`.
+`deposit`, `withdraw` and `correct` decide whether something may happen and give the events to append, or raise
+`Refused`.
 """
 from __future__ import annotations
 

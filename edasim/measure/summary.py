@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edasim.measure.age import age
 from edasim.measure.consistency import convergence_s, read_your_writes_violations, staleness, t_visibility
 from edasim.measure.operations import operations
 from edasim.measure.orders import Orders
 from edasim.measure.reading import NANO, Reading
+from edasim.measure.replication import StoreReading
 from edasim.measure.services import ServiceNumbers, ServiceReading
 from edasim.measure.steps import Floats, Steps
 from edasim.simulate import Run
@@ -95,6 +97,19 @@ class Summary:
     def service(self, name: str) -> ServiceReading:
         """The journal as one service sees it."""
         return ServiceReading(self.reading, self.orders, name)
+
+    @cached_property
+    def age_s(self) -> dict[str, dict[str, float]]:
+        """The age of what each service knows: its time average, and the mean of its peaks."""
+        ages = {name: age(self.orders, name) for name in self.run.scenario.services}
+        return {name: {"mean": one.mean(self.start_s, self.end_s), "peak": one.peak(self.start_s, self.end_s)}
+                for name, one in ages.items()}
+
+    @cached_property
+    def stores(self) -> dict[str, StoreReading]:
+        """The journal as each replicated store sees it, by the name of its service."""
+        services = self.run.scenario.services.items()
+        return {name: StoreReading(self.reading, self.orders, name) for name, spec in services if spec.store}
 
     # --- over time --------------------------------------------------------------------------------------------
 
@@ -210,6 +225,7 @@ def as_text(run: Run) -> str:
     ]
     if any(band.end_ns is not None for band in run.bands):
         lines.append(f"back to normal after a fault: {_back_to_normal(summary)}")
+    lines += [_store_line(name, store) for name, store in summary.stores.items()]
     lines += _service_lines(summary.services)
     if run.not_applicable:
         lines.append("not applicable here: " + ", ".join(run.not_applicable))
@@ -224,6 +240,15 @@ def _not_visible(summary: Summary) -> str:
         for name, number in missed.items() if number
     ]
     return ", ".join(told) or "none"
+
+
+def _store_line(name: str, store: StoreReading) -> str:
+    """How soon writes are seen on the replicas."""
+    text = f"{name}'s replicas: a write is confirmed after p50 {_show(spread(store.write_latency_s)['p50'])}"
+    if not len(store.visible_after_s):
+        return text
+    at_once, later = store.t_visibility(np.zeros(1))[0], spread(store.visible_after_s)["p99"]
+    return f"{text}; {at_once:.1%} of reads at once see it, 99% after {_show(later)}"
 
 
 def _back_to_normal(summary: Summary) -> str:

@@ -11,7 +11,7 @@ from edasim.core.quantity import SECOND_NS
 from edasim.scenario.flow import Flow
 from edasim.scenario.repeating import Repeating
 from edasim.scenario.sizing import standing_bytes, workers
-from edasim.scenario.value import Scenario
+from edasim.scenario.value import Scenario, Service
 
 MOST_EVENTS: Final = 1e8
 MOST_BYTES: Final = 2e9
@@ -25,6 +25,8 @@ _BYTES_PER_ORDER: Final = 1_400.0
 _BYTES_PER_ATTEMPT: Final = 600.0
 _BYTES_PER_EVENT_CAUSED: Final = 600.0
 _BYTES_PER_REPUBLICATION: Final = 200.0
+_EVENTS_PER_TRANSMISSION: Final = 2.0
+_BYTES_PER_TRANSMISSION: Final = 200.0
 _EVENTS_PER_FAULT: Final = 10.0
 _TIMERS_PER_WORKER_S: Final = 0.5
 
@@ -57,7 +59,9 @@ def estimate(scenario: Scenario) -> Estimate:
     load = _load(scenario, expected, horizon_s)
     tries = 1 + scenario.client.retries
     events = orders * _EVENTS_PER_ORDER + (load.attempts + load.republications) * _EVENTS_PER_ATTEMPT
-    size = orders * _BYTES_PER_ORDER + load.attempts * _BYTES_PER_ATTEMPT
+    events += load.transmissions * _EVENTS_PER_TRANSMISSION
+    size = load.transmissions * _BYTES_PER_TRANSMISSION
+    size += orders * _BYTES_PER_ORDER + load.attempts * _BYTES_PER_ATTEMPT
     size += load.caused * _BYTES_PER_EVENT_CAUSED + load.republications * _BYTES_PER_REPUBLICATION
     return Estimate(orders, tries * events + _beside(scenario, horizon_s), tries * size + standing_bytes(scenario))
 
@@ -69,6 +73,7 @@ class _Load:
     attempts: float = 0.0
     caused: float = 0.0
     republications: float = 0.0
+    transmissions: float = 0.0
 
 
 def _load(scenario: Scenario, expected: dict[str, float], horizon_s: float) -> _Load:
@@ -86,8 +91,15 @@ def _load(scenario: Scenario, expected: dict[str, float], horizon_s: float) -> _
             caused = handled * math.fsum(publication.share for publication in service.publishes)
             load.attempts += attempts
             load.caused += caused
+            load.transmissions += attempts * _transmissions(service)
             load.republications += repeating.publications(name, handled, attempts, caused)
     return load
+
+
+def _transmissions(service: Service) -> float:
+    """To and from how many replicas an attempt and the read that follows it go."""
+    store = service.store
+    return 0.0 if store is None else float(store.targets + (store.replicas if store.readers else 0))
 
 
 def _shares_of(scenario: Scenario, orders: int) -> tuple[dict[str, float], float]:

@@ -20,7 +20,7 @@ from edasim.scenario.fields import (
 KINDS: Final = ("unavailable", "failing", "slow", "crash", "stop", "deploy", "cut", "lossy", "duplicating")
 LINK_KINDS: Final = ("slow", "cut", "lossy", "duplicating")
 _LINK = re.compile(r"([A-Za-z0-9_-]{1,64}) (<->|->) ([A-Za-z0-9_-]{1,64})")
-_PART = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_PART = re.compile(r"[A-Za-z0-9_-]{1,64}(?:\.replica-[1-9][0-9]?)?")
 
 # What a kind of fault may have besides its times; True where it must have it.
 _ADDITIONS: Final = {

@@ -39,7 +39,7 @@ _BROKERS: Final = frozenset({"architectures", "kafka", "rabbitmq", "version"})
 _LOOKS: Final[tuple[tuple[Look, frozenset[str]], ...]] = (
     (check_ends, frozenset({"duration", "orders", "warm-up", "arrivals", "producers"})),
     (check_parts, _NAMES | _BROKERS | {"monolith", "rpc"}),
-    (check_faults, _NAMES),
+    (check_faults, _NAMES | {"store"}),
     (check_size, _FLOW | _BROKERS | {"workers", "topic", "retry", "where", "dead-letters"}),
     (check_flow, _FLOW),
     (check_brokers, frozenset({"services", "version", "commit", "producer", "consumer", "broker", "queue"})),

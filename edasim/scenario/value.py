@@ -38,6 +38,7 @@ from edasim.scenario.fields import (
     whole,
 )
 from edasim.scenario.retry_policy import Client, Retry
+from edasim.scenario.store import Store
 from edasim.scenario.wire import Wire
 
 _RANGE = re.compile(r"(\S.*?) ?\.\. ?(\S.*)")
@@ -116,6 +117,7 @@ class Service(Part):
     retry: Retry | None = None
     dead_letters: Boolean = True
     redrive: Redrive | None = None
+    store: Store | None = None
 
     @property
     def publishes_one_of(self) -> bool:

@@ -10,6 +10,7 @@ from edasim.services.network import Network
 from edasim.services.producer import Producer
 from edasim.services.retry import RetryPolicy
 from edasim.services.service import Service
+from edasim.services.storing import StoringService
 
 
 class Shop:
@@ -18,7 +19,12 @@ class Shop:
     def __init__(self, scenario: Scenario, seed: int, ties: int | None = None) -> None:
         self.scenario = scenario
         self.world = World(seed, ties)
-        self.services = {name: Service(self.world, name, spec) for name, spec in scenario.services.items()}
+        self.services = {
+            name: (Service if spec.store is None else StoringService)(self.world, name, spec)
+            for name, spec in scenario.services.items()
+        }
+        self.replicas = {replica.name: replica for service in self.services.values()
+                         if isinstance(service, StoringService) for replica in service.store.replicas}
         self.network = Network(self.world, scenario.wire)
         self.client = Client(self.world, scenario.client)
         self._policies: dict[str, RetryPolicy] = {}

@@ -9,6 +9,7 @@ from edasim.scenario.architecture_options import KafkaOptions, MonolithOptions, 
 from edasim.scenario.broker_options import fidelity_notes, resolve
 from edasim.scenario.fault import Fault
 from edasim.scenario.retry_policy import Retry
+from edasim.scenario.store import Store
 from edasim.scenario.value import Scenario, Service
 from edasim.simulate import BUILDERS
 from edasim.study.focus import fault_words, spaced, span_s
@@ -159,6 +160,15 @@ def load_words(load: Load) -> str:
     return words
 
 
+def store_words(store: Store) -> str:
+    """Where a service keeps its state, and who is waited for."""
+    copies = counted(store.replicas, "replica")
+    waits = f"waits for {store.write_quorum}" if store.write_quorum else "waits for none"
+    sent = "a write" if store.replication == "all" else "a write goes to no more than it waits for, and"
+    replies = "reply" if store.read_quorum == 1 else f"{store.read_quorum} replies"
+    return f"keeps its state on {copies}: {sent} {waits}, a read takes the first {replies}"
+
+
 def retry_words(retry: Retry) -> str:
     """What follows a failed attempt."""
     if retry.attempts == 1:
@@ -192,6 +202,7 @@ def _extras(service: Service) -> list[str]:
         "" if service.required else "an order is done without it",
         "handling a message twice does no harm" if service.idempotent else "",
         f"joins after {_duration(service.joins)}" if service.joins else "",
+        store_words(service.store) if service.store else "",
         retry_words(service.retry).rstrip(".").replace("A failed", "a failed") if service.retry else "",
     ]
 

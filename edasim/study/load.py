@@ -49,7 +49,8 @@ def _load(scenario: Scenario, name: str, usual: dict[str, float], busiest: dict[
     per_s = sum(usual[event] for event in service.handles)
     peak_per_s = sum(busiest[event] for event in service.handles)
     attempts = attempts_each(scenario, service)
-    work_s = attempts * service.work.mean_s
+    write_s = service.store.mean_write_s() if service.store is not None else 0.0
+    work_s = attempts * (service.work.mean_s + write_s)
     return Load(per_s, attempts, _product(per_s, work_s), _product(peak_per_s, work_s), service.workers)
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from edasim.core.quantity import SECOND_NS
 from edasim.measure.consistency import read_your_writes_violations
 from edasim.measure.orders import OUTCOMES
+from edasim.measure.replication import StoreReading
 from edasim.measure.summary import LOOKS_AFTER_S, Summary, spread
 from edasim.scenario.value import Scenario
 from edasim.simulate import Run
@@ -124,6 +125,25 @@ def _further(summary: Summary, view: Focus) -> dict[str, Any]:
         "catch_up_s": catch_up_s,
         "recovered": _recovered(summary, view, catch_up_s),
         "focus": _focus_counts(summary, view),
+        "age_s": summary.age_s,
+        "stores": {name: _store_dict(summary, store) for name, store in summary.stores.items()},
+    }
+
+
+def _store_dict(summary: Summary, store: StoreReading) -> dict[str, Any]:
+    """How stale replicas and reads were; `stale_share`: for which share of the time some replica lacked a write."""
+    visible_s = store.visible_after_s
+    return {
+        "reads": int(store.read.sum()),
+        "failed_reads": store.failed_reads,
+        "consistent_at_once": float(store.t_visibility(np.zeros(1))[0]),
+        "visible_after_s": spread(visible_s),
+        "versions_behind": float(store.versions_behind.mean()) if len(visible_s) else 0.0,
+        "write_latency_s": spread(store.write_latency_s),
+        "read_latency_s": spread(store.read_latency_s),
+        "convergence_s": spread(store.convergence_s),
+        "stale_share": store.stale_share(summary.start_s, summary.end_s),
+        "staleness_max_s": store.staleness().max(summary.start_s, summary.run.end_ns / SECOND_NS),
     }
 
 

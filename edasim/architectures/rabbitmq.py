@@ -96,7 +96,7 @@ class RabbitMq(Brokered[RabbitConsumer]):
         queue = self.queues[name] = self.broker.declare_queue(name, self._arguments(given), name)
         for event in service.spec.handles:
             self._bind(queue, event)
-        self._hire(name, service.spec.workers)
+        self._hire(name, int(service.spec.workers))
         self._redrive(name, RabbitLetters(self, name))
 
     def _arguments(self, given: dict[str, object]) -> dict[str, object]:

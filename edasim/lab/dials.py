@@ -108,7 +108,9 @@ def _dial(scenario: Scenario, path: str) -> Dial:
 
 
 def _measured(scenario: Scenario, path: str) -> tuple[_Kind, float | None]:
-    """Which kind of quantity stands at a path, and its number; None where there is none yet (a timeout of none)."""
+    """Which kind of quantity stands at a path, and its number; None where there is none (a timeout of none,
+    unlimited workers).
+    """
     knob, now = scenario.knobs.get(path), current(scenario, path)
     if knob is not None:
         for kind in _KINDS.values():
@@ -141,7 +143,9 @@ def _number(kind: _Kind, now: object) -> float | None:
             except QuantityError:
                 continue
         return None
-    return float(now) if isinstance(now, (int, float)) and not isinstance(now, bool) else None
+    if not isinstance(now, (int, float)) or isinstance(now, bool) or math.isinf(now):
+        return None
+    return float(now)
 
 
 def _stepped(low: float, high: float, grain: float) -> list[float]:

@@ -1,7 +1,8 @@
 """RPC: the same services behind synchronous calls, each with its own workers and its own FIFO."""
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+import math
+from collections import OrderedDict
 from collections.abc import Iterable
 
 from edasim.architectures.rpc_server import Call, OpenOrder, Server
@@ -14,6 +15,7 @@ from edasim.scenario.architecture_options import RpcOptions
 from edasim.scenario.value import Scenario
 from edasim.services.client import Request
 from edasim.services.faults import Mend
+from edasim.services.line import Line, line
 from edasim.services.shop import Shop
 from edasim.services.worker import Worker
 
@@ -35,7 +37,9 @@ class Rpc:
         self.clock = shop.world.clock
         self.order = StepOrder(shop.scenario)
         self.open: dict[OpenOrder, None] = {}
-        self.queue: deque[Request] = deque()
+        self.queue: Line[Request] = line(options.discipline)
+        self.bounded = shop.scenario.may_have("architectures.rpc.queue-limit", math.inf)
+        shop.share_cores()
         self.servers = {name: Server(self, service) for name, service in shop.services.items()}
         self._waits: OrderedDict[Call, int] = OrderedDict()
         self._timeouts = Deadlines(self.clock, self._waits, self._call_timed_out)
@@ -52,7 +56,7 @@ class Rpc:
     def begin(self) -> None:
         """Start the workers."""
         for server in self.servers.values():
-            server.hire(server.service.spec.workers)
+            server.fill()
 
     def owes(self) -> bool:
         """Whether an order is open or a call waits to be made again."""
@@ -196,24 +200,19 @@ class Rpc:
 
     def crash(self, service: str, count: int | None) -> list[Worker]:
         """Workers of a service die."""
-        gone = self.servers[service].crash(count)
-        self.servers[service].away += len(gone)
-        return gone
+        return self.servers[service].crash(count)
 
     def stop(self, service: str, count: int | None) -> list[Worker]:
         """Workers of a service leave when they have finished."""
-        gone = self.servers[service].stop(count)
-        self.servers[service].away += len(gone)
-        return gone
+        return self.servers[service].stop(count)
 
     def instances(self, service: str) -> int:
         """Its workers."""
-        return self.shop.scenario.services[service].workers
+        return int(self.shop.scenario.services[service].workers)
 
     def restart(self, service: str, workers: list[Worker]) -> None:
         """As many new workers."""
-        self.servers[service].away -= len(workers)
-        self.servers[service].fill()
+        self.servers[service].come_back(workers)
 
     def connects(self, one: str, other: str) -> bool:
         """The gateway is connected with every service."""
@@ -246,6 +245,6 @@ class Rpc:
         for server in self.servers.values():
             server.fill()
 
-    def capacity(self) -> dict[str, int]:
+    def capacity(self) -> dict[str, float]:
         """The workers of each service."""
         return {name: spec.workers for name, spec in self.shop.scenario.services.items()}

@@ -83,6 +83,17 @@ class Summary:
         """What each counted customer waited until a yes, a no, or until leaving; infinite without any."""
         return self._since_placed(self.orders.answered_s, self.orders.counted)
 
+    def accept_latency_of(self, producer: str) -> Floats:
+        """The same as `accept_latency_s` for the orders of one producer."""
+        return self._since_placed(self.orders.accepted_s, self._accepted_of(producer))
+
+    def completion_latency_of(self, producer: str) -> Floats:
+        """The same as `completion_latency_s` for the orders of one producer."""
+        return self._since_placed(self.orders.done_s, self._accepted_of(producer))
+
+    def _accepted_of(self, producer: str) -> NDArray[np.bool_]:
+        return self.orders.counted & self.orders.accepted & self.orders.placed_by(producer)
+
     def _since_placed(self, until_s: Floats, which: NDArray[np.bool_]) -> Floats:
         latency: Floats = until_s[which] - self.orders.placed_s[which]
         return latency
@@ -202,7 +213,7 @@ def _service_dict(numbers: ServiceNumbers) -> dict[str, Any]:
         "retried": numbers.retried,
         "dead_lettered": numbers.dead_lettered,
         "duplicated_effects": numbers.duplicated_effects,
-        "utilisation": numbers.utilisation,
+        "utilisation": numbers.utilisation if np.isfinite(numbers.utilisation) else None,
         "backlog_mean": numbers.backlog_mean,
         "backlog_max": numbers.backlog_max,
         "wait_s": spread(numbers.wait_s),
@@ -274,7 +285,7 @@ def _service_lines(services: dict[str, ServiceNumbers]) -> list[str]:
         rows.append((
             name, str(numbers.attempts), str(numbers.handled), str(numbers.failed), str(numbers.retried),
             str(numbers.dead_lettered), str(numbers.duplicated_effects), f"{numbers.throughput_per_s:.1f}",
-            f"{numbers.utilisation:.0%}", _show(spread(numbers.wait_s)["mean"]), f"{numbers.backlog_max:.0f}",
+            _at_work(numbers), _show(spread(numbers.wait_s)["mean"]), f"{numbers.backlog_max:.0f}",
             f"{numbers.lag_max:.0f}", _show(numbers.lag_age_max_s), _show(numbers.staleness_max_s),
         ))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
@@ -283,6 +294,11 @@ def _service_lines(services: dict[str, ServiceNumbers]) -> list[str]:
                   for column, (cell, width) in enumerate(zip(row, widths, strict=True)))
         for row in rows
     ] + list(_COLUMNS_EXPLAINED)
+
+
+def _at_work(numbers: ServiceNumbers) -> str:
+    """The share of the workers at work, or their mean number where they are unlimited."""
+    return f"{numbers.utilisation:.0%}" if np.isfinite(numbers.utilisation) else f"{numbers.at_work:.1f}"
 
 
 def _show(seconds: float | int | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Final
 
@@ -41,6 +42,9 @@ def check_faults(scenario: Scenario) -> Iterator[Finding]:
             yield ("faults", name, "workers"), f"{shown(fault.target)} has no workers: only services have"
         elif fault.workers is not None and service is not None and fault.workers > service.workers:
             yield ("faults", name, "workers"), f"{fault.workers} is too many: {fault.target} has {service.workers}"
+        elif fault.kind == "deploy" and service is not None and service.workers == math.inf:
+            found = f"{fault.target} has unlimited workers, which cannot be replaced one after another"
+            yield ("faults", name, "deploy"), f"{found}: give it a number of workers"
 
 
 def _part_findings(scenario: Scenario, fault: Fault) -> Iterator[str]:

@@ -79,11 +79,11 @@ class Repeating:
                 again += self._met(fault) * min(_geometric(share) - 1.0, self._length_s(fault) / _DELIVERS_AGAIN_S)
         return again
 
-    def _at_most(self, slots: int, more: float, pause_s: float) -> float:
+    def _at_most(self, slots: float, more: float, pause_s: float) -> float:
         """No more attempts than fit one after another into so many that can be under way at once."""
         return min(more, slots * self._whole_s / max(pause_s, SHORTEST_S))
 
-    def _slots(self, service: Service) -> int:
+    def _slots(self, service: Service) -> float:
         """How many messages can be tried again at once, in the architecture that holds the most."""
         architectures = self._scenario.architectures
         slots = service.workers

@@ -1,20 +1,28 @@
 """The shop of one run: its world, services, customers and producers, the same for every architecture."""
 from __future__ import annotations
 
+import math
+from array import array
+from functools import partial
+
 from edasim.core.world import World
 from edasim.scenario.retry_policy import Retry
 from edasim.scenario.value import Producer as ProducerSpec
 from edasim.scenario.value import Scenario
 from edasim.services.client import Client
 from edasim.services.network import Network
+from edasim.services.processor import Processor
 from edasim.services.producer import Producer
 from edasim.services.retry import RetryPolicy
-from edasim.services.service import Service
+from edasim.services.service import Service, shared_cores
 from edasim.services.storing import StoringService
 
 
 class Shop:
-    """Everything that does not hang on the architecture.  `scenario` is the value in force now."""
+    """Everything that does not hang on the architecture.  `scenario` is the value in force now.
+
+    `placed_by` is the number of each order's producer, in the order of the file; empty where there is but one.
+    """
 
     def __init__(self, scenario: Scenario, seed: int, ties: int | None = None) -> None:
         self.scenario = scenario
@@ -28,10 +36,14 @@ class Shop:
         self.network = Network(self.world, scenario.wire)
         self.client = Client(self.world, scenario.client)
         self._policies: dict[str, RetryPolicy] = {}
+        self._processors: dict[str, Processor] = {}
         self._orders = 0
+        self.placed_by = array("B")
+        several = len(scenario.producers) > 1
         self.sources = {
-            name: Producer(self.world, name, spec, self._next_order, self.client.place)
-            for name, spec in scenario.producers.items()
+            name: Producer(self.world, name, spec, partial(self._next_order_of, number) if several
+                           else self._next_order, self.client.place)
+            for number, (name, spec) in enumerate(scenario.producers.items())
         }
         self.world.add_part(self.client)
 
@@ -53,6 +65,17 @@ class Shop:
             self.world.clock.halt()
         return self._orders
 
+    def _next_order_of(self, producer: int) -> int:
+        self.placed_by.append(producer)
+        return self._next_order()
+
+    def share_cores(self) -> None:
+        """Give each service its own cores, where they are fewer than its workers may be."""
+        for name, service in self.services.items():
+            if self.scenario.may_have(f"services.{name}.cores", math.inf):
+                self._processors[name] = shared_cores(self.world, service.spec.cores)
+                service.share(self._processors[name])
+
     def policy(self, service: str) -> RetryPolicy:
         """How attempts of this service are repeated: its own policy, else the scenario's."""
         if service not in self._policies:
@@ -67,6 +90,8 @@ class Shop:
         self.scenario = scenario
         for name, service in self.services.items():
             service.configure(scenario.services[name])
+        for name, processor in self._processors.items():
+            processor.use(scenario.services[name].cores)
         self.client.spec = scenario.client
         self.network.configure(scenario.wire)
         for name, policy in self._policies.items():

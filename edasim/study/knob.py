@@ -188,7 +188,9 @@ def number_of(kind: Kind, now: object) -> float | None:
             except QuantityError:
                 continue
         return None
-    return float(now) if isinstance(now, (int, float)) and not isinstance(now, bool) else None
+    if not isinstance(now, (int, float)) or isinstance(now, bool) or math.isinf(now):
+        return None
+    return float(now)
 
 
 def _stays(scenario: Scenario, path: str, text: str) -> bool:

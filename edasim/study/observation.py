@@ -36,7 +36,7 @@ class Observation:
     architecture: str
     seed: int
     answer: str
-    capacity: Mapping[str, int]
+    capacity: Mapping[str, float]
     not_applicable: tuple[str, ...]
     bands: tuple[tuple[str, float, float], ...]
     numbers: Mapping[str, Any]

@@ -57,6 +57,10 @@ class Verb(IntEnum):
     skipped = 25  # a group passed over records it never read; the number is the offset
     repeated = 26  # the wire delivered a transmission twice
     lost = 27  # a transmission perished with its connection
+    opened = 28  # a breaker lets nothing through; the number counts how often it has opened
+    half_opened = 29  # a breaker lets probes through; the number is that of the opening before
+    closed = 30  # a breaker lets everything through again; the number is that of the opening before
+    short_circuited = 31  # an open breaker kept a call from being made
 
 
 class Place(NamedTuple):

@@ -10,7 +10,8 @@ from edasim.core.journal import Verb
 from edasim.measure.reading import NANO, Reading
 from edasim.simulate import Run
 
-_NOT_MESSAGES = (Verb.committed, Verb.rewound, Verb.rebalanced, Verb.recovered, Verb.skipped)
+_NOT_MESSAGES = (Verb.committed, Verb.rewound, Verb.rebalanced, Verb.recovered, Verb.skipped, Verb.opened,
+                 Verb.half_opened, Verb.closed)
 
 
 def frame(run: Run) -> Any:

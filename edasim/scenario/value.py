@@ -15,6 +15,8 @@ from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, mod
 from edasim.core.keys import Keys
 from edasim.core.quantity import SECOND_NS, QuantityError, share, show_share, shown
 from edasim.scenario.architecture_options import Architectures
+from edasim.scenario.breaker import Breaker
+from edasim.scenario.deduplication import Idempotence
 from edasim.scenario.fault import Fault
 from edasim.scenario.fields import (
     Boolean,
@@ -101,7 +103,7 @@ class Service(Part):
     """A business capability: which events it handles, with how many workers, how long it takes, what goes wrong.
 
     `fails` is each attempt's chance to fail, `poison` a message's chance that all its attempts fail; `joins` is
-    when it starts to exist (nanoseconds).
+    when it starts to exist (nanoseconds). `idempotent` says whether it recognises a repetition, and how long.
     """
 
     handles: Names = Field(description="the event (or a list of events) that it handles, such as OrderPlaced")
@@ -110,10 +112,11 @@ class Service(Part):
     fails: Share = 0.0
     poison: Share = 0.0
     required: Boolean = True
-    idempotent: Boolean = False
+    idempotent: Idempotence = False
     publishes: Publications = ()
     joins: Duration = 0
     retry: Retry | None = None
+    breaker: Breaker | None = None
     dead_letters: Boolean = True
     redrive: Redrive | None = None
 

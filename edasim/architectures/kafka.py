@@ -138,6 +138,7 @@ class Kafka(Brokered[KafkaConsumer]):
         consumer = KafkaConsumer(self, self.shop.services[name], self.groups[name], worker)
         self.consumers[name].append(consumer)
         self.shop.world.add_part(consumer.consumer)
+        self.shop.world.add_part(consumer)
         return consumer
 
     def _join(self, name: str) -> None:

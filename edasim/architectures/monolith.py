@@ -27,7 +27,9 @@ from edasim.services.worker import Worker
 class Transaction:
     """One order on one thread: the steps still to do, and the effects that come into being at commit."""
 
-    __slots__ = ("attempt", "effects", "last_wait_ns", "message", "request", "service", "steps")
+    __slots__ = ("attempt", "effects", "last_wait_ns", "message", "permit", "request", "service", "steps")
+    permit: int
+    """For the attempt under way, where the service has a guard."""
 
     def __init__(self, request: Request) -> None:
         self.request = request
@@ -71,6 +73,8 @@ class Monolith:
         self._database_luck = world.draws.sequential("fault", "database")
         self._committed: Stage = self._commits
         self._again: Stage = self._after_backoff
+        self._guards = shop.guards()
+        self._start = self._start_guarded if self._guards else self._start_plainly
         self._held: list[Worker] = []
         self._database_stops = 0
         self._slowness: list[float] = []
@@ -218,10 +222,17 @@ class Monolith:
             transaction.last_wait_ns = policy.wait_ns(transaction.attempt, transaction.last_wait_ns)
             thread.wait(self._again, transaction.last_wait_ns)
             return
-        elif service.spec.required:
-            self._end(thread, False, f"{service.name} failed")
+        else:
+            self._give_up(thread, service, "failed")
             return
         transaction.last_wait_ns = 0
+        self._step(thread)
+
+    def _give_up(self, thread: Worker, service: Service, reason: str) -> None:
+        if service.spec.required:
+            self._end(thread, False, f"{service.name} {reason}")
+            return
+        self.busy[thread].last_wait_ns = 0
         self._step(thread)
 
     def _after_backoff(self, timer: Timer) -> None:
@@ -230,9 +241,35 @@ class Monolith:
         transaction.attempt += 1
         self._start(thread, transaction, again=True)
 
-    def _start(self, thread: Worker, transaction: Transaction, again: bool = False) -> None:
+    def _start_plainly(self, thread: Worker, transaction: Transaction, again: bool = False) -> None:
         assert transaction.service is not None
         transaction.service.desk(thread, self._attempt_finished).start(transaction.message, again)
+
+    # --- where a service has a breaker or a budget ------------------------------------------------------------
+
+    def _start_guarded(self, thread: Worker, transaction: Transaction, again: bool = False) -> None:
+        service, message = transaction.service, transaction.message
+        assert service is not None
+        guard = self._guards.get(service.name)
+        if guard is None:
+            self._start_plainly(thread, transaction, again)
+            return
+        transaction.permit = guard.enter()
+        if transaction.permit:
+            service.desk(thread, self._guarded_attempt_finished).start(message, again)
+        else:
+            guard.keep_out(message)
+            self._give_up(thread, service, "breaker open")
+
+    def _guarded_attempt_finished(self, thread: Worker, ok: bool) -> None:
+        transaction = self.busy[thread]
+        assert transaction.service is not None
+        self._guards[transaction.service.name].over(transaction.permit, ok)
+        self._attempt_finished(thread, ok)
+
+    def _abandon(self, service: Service, transaction: Transaction) -> None:
+        if service.name in self._guards:
+            self._guards[service.name].abandon(transaction.permit)
 
     # --- the transaction's end --------------------------------------------------------------------------------
 
@@ -272,7 +309,9 @@ class Monolith:
         if thread is None or not self.options.cancels:
             return
         if thread.desk is not None:
-            thread.desk.service.interrupt(thread)
+            service = thread.desk.service
+            service.interrupt(thread)
+            self._abandon(service, self.busy[thread])
         else:
             thread.drop()
         if thread in self._held:
@@ -289,7 +328,9 @@ class Monolith:
             transaction = self.busy.pop(thread)
             del self._threads_of[transaction.request]
             if thread.desk is not None:
-                thread.desk.service.crash(thread)
+                service_at_work = thread.desk.service
+                service_at_work.crash(thread)
+                self._abandon(service_at_work, transaction)
             else:
                 thread.drop()
             self.dropped(transaction.request.message.id)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from edasim.core.clock import Signal, Stage
 from edasim.core.conservation import Counts, queue_imbalance
 from edasim.core.journal import Place, Verb
-from edasim.core.link import RECONNECT_NS, Link
+from edasim.core.link import Link
 from edasim.core.message import Message
 from edasim.services.client import Request
 from edasim.services.line import Line, line
@@ -26,7 +26,9 @@ class Call(Signal):
     `open`: the caller still waits for it.  `echo`: the wire repeated it, nobody waits for the answer.
     """
 
-    __slots__ = ("attempt", "echo", "error", "last_wait_ns", "open", "order", "published", "server", "step")
+    __slots__ = ("attempt", "echo", "error", "last_wait_ns", "open", "order", "permit", "published", "server", "step")
+    permit: int
+    """Where the service has a guard."""
 
     def __init__(self, order: OpenOrder, server: Server, step: Message, attempt: int, last_wait_ns: int) -> None:
         self.order = order
@@ -73,6 +75,8 @@ class Server:
         self.queue: Line[Call] = line(rpc.options.discipline)
         self.idle: deque[Worker] = deque()
         self.busy: dict[Worker, Call] = {}
+        self.repeating: dict[Call, None] = {}
+        """Calls to be made once more: nobody waits for their answers."""
         self.workers: dict[Worker, None] = {}
         self.going: dict[Worker, None] = {}
         self.away = 0
@@ -95,7 +99,7 @@ class Server:
 
     def owed(self) -> list[Message]:
         """Calls waiting or under way."""
-        return [call.step for call in (*self.queue, *self.busy.values())]
+        return [call.step for call in (*self.queue, *self.busy.values(), *self.repeating)]
 
     def imbalance(self, counts: Counts) -> str:
         """Whether its books balance."""
@@ -112,8 +116,8 @@ class Server:
         return len(self.busy)
 
     def owes(self) -> bool:
-        """Whether a call is waiting or under way, wanted or not."""
-        return bool(self.queue or self.busy)
+        """Whether a call is waiting or under way or will be repeated, wanted or not."""
+        return bool(self.queue or self.busy or self.repeating)
 
     def hire(self, number: int) -> None:
         """More workers."""
@@ -154,20 +158,32 @@ class Server:
     def send(self, call: Call) -> None:
         """At the gateway: make the call."""
         self.to_service.send(call, self._arrives)
-        self._repeat(call)
 
-    def _repeat(self, call: Call) -> None:
-        if self.to_service.repeats():
-            self.repeated(call.step.id)
-            echo = Call(call.order, self, call.step, call.attempt, 0)
-            echo.echo = True
-            self.to_service.send(echo, self._arrives)
+    def _repeat_if_lost(self, call: Call) -> None:
+        """The answer to a call that ended well may get lost; the gateway notices and makes the call once more."""
+        link = self.to_service if self.to_service.duplicates else self.to_gateway
+        if link.repeats():
+            self._make_again(call, 1, 0, link.repetition_ns())
 
     def echo_answered(self, echo: Call) -> None:
-        """The answer to a repetition may be lost as well; the gateway notices and repeats it on the next connection."""
-        clock = self.rpc.clock
-        if not echo.error and self.to_service.duplicates:
-            clock.at(clock.now_ns + RECONNECT_NS, lambda: self._repeat(echo))
+        """A repeated call that fails is made again, like any other."""
+        policy = self.rpc.shop.policy(self.service.name)
+        if echo.error and policy.allows(echo.attempt):
+            self.rpc.shop.world.journal.record(Verb.retried, echo.step.id, self.service.place)
+            wait_ns = policy.wait_ns(echo.attempt, echo.last_wait_ns)
+            self._make_again(echo, echo.attempt + 1, wait_ns, self.rpc.clock.now_ns + wait_ns)
+
+    def _make_again(self, call: Call, attempt: int, last_wait_ns: int, due_ns: int) -> None:
+        echo = Call(call.order, self, call.step, attempt, last_wait_ns)
+        echo.echo = True
+        self.repeating[echo] = None
+
+        def make() -> None:
+            del self.repeating[echo]
+            self.repeated(echo.step.id)
+            self.to_service.send(echo, self._arrives)
+
+        self.rpc.clock.at(due_ns, make)
 
     def _connection_lost(self, signal: Signal) -> None:
         """The call or its answer perished with its connection; the caller gets an error."""
@@ -220,6 +236,8 @@ class Server:
         self.acknowledged(call.step.id)
         if ok:
             call.published = self.service.apply(call.step) or self.service.earlier_answer(call.step)
+            if self.to_service.duplicates or self.to_gateway.duplicates:
+                self._repeat_if_lost(call)
         else:
             call.error = True
         if worker in self.going:

@@ -10,7 +10,8 @@ from edasim.core.journal import ABOUT_VERSIONS, Verb
 from edasim.measure.reading import NANO, Reading
 from edasim.simulate import Run
 
-_NOT_MESSAGES = (Verb.committed, Verb.rewound, Verb.rebalanced, Verb.recovered, Verb.skipped, *ABOUT_VERSIONS)
+_NOT_MESSAGES = (Verb.committed, Verb.rewound, Verb.rebalanced, Verb.recovered, Verb.skipped, Verb.opened,
+                 Verb.half_opened, Verb.closed, *ABOUT_VERSIONS)
 
 
 def frame(run: Run) -> Any:

@@ -76,7 +76,8 @@ class Repeating:
         for fault in self._scenario.faults.values():
             if fault.kind == "duplicating" and {name, "broker", "gateway"} & {fault.target, *(fault.link or ())[:2]}:
                 share = 1.0 - (1.0 - wire) * (1.0 - _share(fault))
-                again += self._met(fault) * min(_geometric(share) - 1.0, self._length_s(fault) / _DELIVERS_AGAIN_S)
+                pause_s = _DELIVERS_AGAIN_S if fault.after is None else fault.after / SECOND_NS
+                again += self._met(fault) * min(_geometric(share) - 1.0, self._length_s(fault) / pause_s)
         return again
 
     def _at_most(self, slots: float, more: float, pause_s: float) -> float:

@@ -16,6 +16,8 @@ from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, mod
 from edasim.core.keys import Keys
 from edasim.core.quantity import SECOND_NS, QuantityError, share, show_share, shown
 from edasim.scenario.architecture_options import Architectures
+from edasim.scenario.breaker import Breaker
+from edasim.scenario.deduplication import Idempotence
 from edasim.scenario.fault import Fault
 from edasim.scenario.fields import (
     Boolean,
@@ -106,8 +108,9 @@ class Service(Part):
     """A business capability: which events it handles, with how many workers, how long it takes, what goes wrong.
 
     `fails` is each attempt's chance to fail, `poison` a message's chance that all its attempts fail; `joins` is
-    when it starts to exist (nanoseconds). `workers` and `cores` may be infinite: a worker for each message, and a core
-    for each worker; fewer cores are shared equally by the workers that are at work.
+    when it starts to exist (nanoseconds). `idempotent` says whether it recognises a repetition, and how long.
+    `workers` and `cores` may be infinite: a worker for each message, and a core for each worker; fewer cores are shared
+    equally by the workers that are at work.
     """
 
     handles: Names = Field(description="the event (or a list of events) that it handles, such as OrderPlaced")
@@ -117,10 +120,11 @@ class Service(Part):
     fails: Share = 0.0
     poison: Share = 0.0
     required: Boolean = True
-    idempotent: Boolean = False
+    idempotent: Idempotence = False
     publishes: Publications = ()
     joins: Duration = 0
     retry: Retry | None = None
+    breaker: Breaker | None = None
     dead_letters: Boolean = True
     redrive: Redrive | None = None
     store: Store | None = None

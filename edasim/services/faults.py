@@ -150,6 +150,7 @@ class Faults:
             slowness=fault.by or 1.0,
             loss=share if fault.kind == "lossy" else 0.0,
             duplicates=share if fault.kind == "duplicating" else 0.0,
+            repeats_after_ns=fault.after,
         )
         self.shop.network.impair(impairment)
         return lambda: self.shop.network.repair(impairment)

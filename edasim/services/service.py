@@ -8,7 +8,9 @@ from edasim.core.clock import Timer
 from edasim.core.journal import Place, Verb, Writer
 from edasim.core.message import Message
 from edasim.core.world import World
+from edasim.scenario.deduplication import Memory
 from edasim.scenario.value import Service as ServiceSpec
+from edasim.services.deduplication import Remembered, remembered
 from edasim.services.processor import Processor
 from edasim.services.worker import Finished, Worker
 
@@ -166,7 +168,8 @@ class Service:
         """How many attempts have begun, by the message's id."""
         self.desks: dict[Worker, Desk] = {}
         """Those at which something has begun."""
-        self._done: set[int] = set()
+        self._done: Remembered = set()
+        self._window: bool | Memory = True
         self._answers: dict[int, list[Message]] = {}
         self.processor: Processor | None = None
         self._desk_kind = Desk
@@ -181,7 +184,10 @@ class Service:
         if spec.work != self.spec.work:
             self.work.use(spec.work.quantile_ns)
         self.spec = spec
-        self.fails, self.poison, self.idempotent = spec.fails, spec.poison, spec.idempotent
+        self.fails, self.poison, self.idempotent = spec.fails, spec.poison, bool(spec.idempotent)
+        if self.idempotent and spec.idempotent != self._window:
+            self._window = spec.idempotent
+            self._done = remembered(self.world.clock, spec.idempotent, self._done)
         self.unlucky = spec.fails > 0 or spec.poison > 0
         self.plain = not (spec.idempotent or spec.publishes)
         self._note_health()
@@ -244,10 +250,11 @@ class Service:
     def take_effect(self, message: Message) -> bool:
         """Record the effects of handling a message; False when it is recognised as a repetition."""
         if self.idempotent:
-            if message.id in self._done:
+            known = message.id in self._done
+            self._done.add(message.id)
+            if known:
                 self.deduplicated(message.id)
                 return False
-            self._done.add(message.id)
         self.applied(message.id)
         return True
 

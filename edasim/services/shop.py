@@ -10,10 +10,11 @@ from edasim.scenario.retry_policy import Retry
 from edasim.scenario.value import Producer as ProducerSpec
 from edasim.scenario.value import Scenario
 from edasim.services.client import Client
+from edasim.services.guard import Guard, guard_of
 from edasim.services.network import Network
 from edasim.services.processor import Processor
 from edasim.services.producer import Producer
-from edasim.services.retry import RetryPolicy
+from edasim.services.retry import BudgetedPolicy, RetryPolicy
 from edasim.services.service import Service, shared_cores
 from edasim.services.storing import StoringService
 
@@ -37,6 +38,7 @@ class Shop:
         self.client = Client(self.world, scenario.client)
         self._policies: dict[str, RetryPolicy] = {}
         self._processors: dict[str, Processor] = {}
+        self._guards: dict[str, Guard | None] = {}
         self._orders = 0
         self.placed_by = array("B")
         several = len(scenario.producers) > 1
@@ -79,8 +81,22 @@ class Shop:
     def policy(self, service: str) -> RetryPolicy:
         """How attempts of this service are repeated: its own policy, else the scenario's."""
         if service not in self._policies:
-            self._policies[service] = RetryPolicy(self.world, service, self._retry_of(service))
+            retry = self._retry_of(service)
+            kind = RetryPolicy if retry.budget is None else BudgetedPolicy
+            self._policies[service] = kind(self.world, service, retry)
         return self._policies[service]
+
+    def guard(self, service: str) -> Guard | None:
+        """The breaker and the budget of this service's callers; None when there is neither."""
+        if service not in self._guards:
+            spec = self.scenario.services[service]
+            self._guards[service] = guard_of(self.world, service, spec, self.policy(service))
+        return self._guards[service]
+
+    def guards(self) -> dict[str, Guard]:
+        """The guards of the services that have one."""
+        found = {name: self.guard(name) for name in self.services}
+        return {name: guard for name, guard in found.items() if guard is not None}
 
     def _retry_of(self, service: str) -> Retry:
         return self.scenario.services[service].retry or self.scenario.retry
@@ -92,7 +108,7 @@ class Shop:
             service.configure(scenario.services[name])
         for name, processor in self._processors.items():
             processor.use(scenario.services[name].cores)
-        self.client.spec = scenario.client
+        self.client.configure(scenario.client)
         self.network.configure(scenario.wire)
         for name, policy in self._policies.items():
             policy.spec = self._retry_of(name)

@@ -78,6 +78,7 @@ def run(  # noqa: PLR0913 - the options of a command
             print_table(comparison.table())
         else:
             print("\n\n".join(str(one) for one in comparison.runs.values()))
+            print_table(comparison.theory().table())
     _finish(comparison, out, json, stopped)
 
 
@@ -85,9 +86,12 @@ def _study(
     scenario: Scenario, architectures: list[str] | None, replications: int, seed: int, out: Path | None
 ) -> tuple[Comparison, bool]:
     """The comparison, and whether Ctrl-C stopped it; exits when there is nothing yet."""
-    from edasim.study.compare import Interrupted
+    from edasim.study.compare import Interrupted, chosen_architectures
     from edasim.study.compare import compare as compare_architectures
+    from edasim.study.theory.overload import warnings
 
+    for sentence in warnings(scenario, chosen_architectures(scenario, architectures)):
+        complain(f"Before the run: {sentence}.")
     try:
         with SlowProgress("simulating") as progress:
             return compare_architectures(scenario, architectures, replications, seed, progress.advance), False

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from edasim.core.arrival_process import Times
 from edasim.core.intensity import Poisson
 from edasim.core.quantity import SECOND_NS, show_duration, show_share
 from edasim.core.rate_curve import Varying
-from edasim.scenario.architecture_options import KafkaOptions, MonolithOptions, RabbitOptions, RpcOptions
+from edasim.scenario.architecture_options import MonolithOptions, RpcOptions
 from edasim.scenario.broker_options import resolve
 from edasim.scenario.fault import Fault
 from edasim.scenario.value import Scenario
@@ -39,15 +40,22 @@ class Place:
     prediction: Prediction
 
 
-def broken(place: Place) -> tuple[str, ...]:
-    """What the model leaves out or does not know, each as the end of a sentence that begins with `because`."""
-    found = [text for check in _CHECKS for text in check(place)]
-    return tuple(dict.fromkeys(found))
+class Reason(NamedTuple):
+    """A broken assumption as the end of a sentence that begins with `because`; the weightiest have the lowest rank."""
+
+    rank: int
+    text: str
+
+
+def broken(place: Place) -> tuple[Reason, ...]:
+    """What the model leaves out or does not know, the weightiest first."""
+    return tuple(dict.fromkeys(
+        Reason(rank, text) for rank, check in enumerate(_CHECKS) for text in check(place)))
 
 
 def _overload(place: Place) -> Iterator[str]:
     if place.prediction.load >= 1 and math.isinf(place.prediction.wait_s):
-        yield f"a load of {place.prediction.load:.0%} has no steady state, so the wait is as long as the run lets it grow"
+        yield "with a load over 100% there is no steady state, and the wait grows for as long as orders come"
 
 
 def _faults(place: Place) -> Iterator[str]:
@@ -227,15 +235,13 @@ def wire_s(scenario: Scenario, architecture: str) -> float:
     """What the wire adds to a wait on average, from where a message is available to where its worker is, in seconds."""
     if architecture not in ("kafka", "rabbitmq"):
         return 0.0
-    hops = scenario.wire.latency("broker-to-consumer").mean_s
-    options = getattr(scenario.architectures, architecture)
-    if isinstance(options, KafkaOptions):
-        topic = resolve("kafka topic", options.version, options.topic)
-        return hops + (2 * scenario.wire.latency("broker-to-broker").mean_s if topic["replication.factor"] > 1 else 0.0)
-    assert isinstance(options, RabbitOptions)
-    if resolve("rabbitmq queue", options.version, options.queue)["x-queue-type"] == "quorum":
-        hops += 2 * scenario.wire.latency("broker-to-broker").mean_s + scenario.wire.latency("flush").mean_s
-    return hops
+    hop_s = scenario.wire.latency("broker-to-consumer").mean_s
+    options = scenario.architectures.kafka
+    if architecture == "rabbitmq" or options is None:
+        return hop_s
+    # A record can be read when the slowest follower has it; the mean of one is a little too low for that.
+    replicas = resolve("kafka topic", options.version, options.topic)["replication.factor"]
+    return hop_s + (2 * scenario.wire.latency("broker-to-broker").mean_s if replicas > 1 else 0.0)
 
 
 def _formula(place: Place) -> Iterator[str]:

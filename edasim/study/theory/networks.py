@@ -14,7 +14,7 @@ def little(per_s: float, time_s: float) -> float:
 
 
 def attempts_each(fails: float, most: int | None) -> float:
-    """The mean number of attempts when each fails with this chance: (1 - p^n) / (1 - p), or 1 / (1 - p) without a limit.
+    """The mean number of attempts when each fails with this chance: (1 - p^n) / (1 - p), without a limit 1 / (1 - p).
 
     Source: the mean of a geometric distribution, truncated.
     """

@@ -49,9 +49,12 @@ class Station:
 
     @property
     def utilisation(self) -> float:
-        """The share of its servers that is at work on average, idle members included."""
-        work = _product(self.coming.per_s, self.at_work_s) / len(self.shares)
-        return work / self.servers
+        """The share of its servers that is at work on average, idle members included; none is more than always busy."""
+        if not self.hold.mean_s or not self.coming.per_s:
+            return 0.0
+        held = (min(1.0, share * self.coming.per_s * self.hold.mean_s / self.servers) for share in self.shares)
+        at_work = self.at_work_s / self.hold.mean_s if math.isfinite(self.hold.mean_s) else 0.0
+        return math.fsum(held) / len(self.shares) * at_work
 
 
 def stations(scenario: Scenario, architecture: str) -> dict[str, Station]:

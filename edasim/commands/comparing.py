@@ -86,6 +86,7 @@ def run(  # noqa: PLR0913 - the options of a command
             print_table(comparison.table())
         else:
             print("\n\n".join(str(one) for one in comparison.runs.values()))
+            print_table(comparison.theory().table())
     _finish(comparison, out, json, stopped, _ties(comparison, shuffled, limits, stopped))
 
 
@@ -94,11 +95,14 @@ def _study(
 ) -> tuple[Comparison, bool]:
     """The comparison of (replications, seed), and whether Ctrl-C stopped it; exits when there is nothing yet."""
     from edasim.simulate import simulate
-    from edasim.study.compare import Interrupted
+    from edasim.study.compare import Interrupted, chosen_architectures
     from edasim.study.compare import compare as compare_architectures
+    from edasim.study.theory.overload import warnings
 
     replications, seed = study
     runner = partial(simulate, limits=limits)
+    for sentence in warnings(scenario, chosen_architectures(scenario, architectures)):
+        complain(f"Before the run: {sentence}.")
     try:
         with SlowProgress("simulating") as progress:
             return compare_architectures(scenario, architectures, replications, seed, progress.advance, runner), False

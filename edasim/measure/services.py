@@ -215,6 +215,12 @@ class ServiceReading:
         before = at_gateway(self.reading, self.service)
         return Steps.counting(np.concatenate([starts, before[0]]), np.concatenate([stops, before[1]]))
 
+    def waiting_number(self) -> Steps:
+        """How many messages of counted orders wait in its own queue; before the gateway of RPC nobody waits for it."""
+        starts, stops = self.waiting()
+        counted = self.orders.counted[self.reading.order_of[self._stretch_numbers] - 1]
+        return Steps.counting(starts[counted], stops[counted])
+
     def wait_s(self) -> Floats:
         """From available to begun, for each message of a counted order whose wait ended."""
         starts, stops = self.waiting()

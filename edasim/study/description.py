@@ -15,6 +15,7 @@ from edasim.scenario.value import Scenario, Service
 from edasim.simulate import BUILDERS
 from edasim.study.focus import fault_words, spaced, span_s
 from edasim.study.load import Load, loads
+from edasim.study.theory.overload import warnings
 from edasim.study.words import capitalised, counted, display, grouped, listed, many, seconds_short
 
 _PARTS = ("broker", "database", "gateway")
@@ -45,6 +46,7 @@ class Description:
             "\n".join(self.service(name) for name in self.scenario.services),
             f"{self.customer()} {retry_words(self.scenario.retry)}",
             " ".join(faults) or "Nothing breaks.",
+            *self.overload(),
             *(self.wiring(architecture) for architecture in self.architectures),
         ]
 
@@ -56,6 +58,7 @@ class Description:
             "orders": self.orders(),
             "producers": {name: self.producer(name) for name in scenario.producers},
             "services": {name: self._service_node(name) for name in scenario.services},
+            "overload": warnings(scenario, self.architectures),
             "faults": {name: self.fault(name) for name in scenario.faults},
             "architectures": {
                 name: {
@@ -136,6 +139,11 @@ class Description:
         if not 0 < spare < float("inf"):
             return text
         return f"{text}, and it takes about {seconds_short(waiting / spare)} to work them off"
+
+    def overload(self) -> list[str]:
+        """Who has more to do than they can in some architecture, or nearly so, in one paragraph; none for nobody."""
+        sentences = warnings(self.scenario, self.architectures)
+        return ["\n".join(f"{capitalised(sentence)}." for sentence in sentences)] if sentences else []
 
     def missing(self, architecture: str) -> list[str]:
         """The faults on parts that an architecture lacks."""

@@ -120,6 +120,7 @@ def _further(summary: Summary, view: Focus) -> dict[str, Any]:
         "lag_max": max((numbers.lag_max for numbers in services.values()), default=0.0),
         "lag_age_max_s": max((numbers.lag_age_max_s for numbers in services.values()), default=0.0),
         "not_visible": sum(read_your_writes_violations(summary.orders, name, LOOKS_AFTER_S) for name in services),
+        "waiting_mean": {name: _waiting_mean(summary, name) for name in services},
         "convergence_s": converged_s,
         "back_to_normal_s": max(converged_s.values(), default=0.0),
         "catch_up_s": catch_up_s,
@@ -145,6 +146,11 @@ def _store_dict(summary: Summary, store: StoreReading) -> dict[str, Any]:
         "stale_share": store.stale_share(summary.start_s, summary.end_s),
         "staleness_max_s": store.staleness().max(summary.start_s, summary.run.end_ns / SECOND_NS),
     }
+
+
+def _waiting_mean(summary: Summary, service: str) -> float:
+    """How many messages of counted orders waited in a service's own queue on average, for Little's law."""
+    return summary.service(service).waiting_number().mean(summary.start_s, summary.end_s)
 
 
 def _catch_up_s(summary: Summary, view: Focus) -> float:

@@ -84,6 +84,8 @@ _SECTIONS: tuple[tuple[Row, ...], ...] = (
 
 def comparison_table(comparison: Comparison) -> PrintedTable:
     """The table of a comparison."""
+    from edasim.study.theory.printing import theory_rows
+
     table = PrintedTable(title=comparison.scenario.title, caption=_caption(comparison), caption_justify="left")
     table.add_column("")
     for architecture in comparison.architectures:
@@ -95,6 +97,9 @@ def comparison_table(comparison: Comparison) -> PrintedTable:
         for row in section:
             if row.always or any(comparison.interval(name, row.path).mean for name in comparison.architectures):
                 table.add_row(row.label, *_cells(comparison, row))
+    table.add_section()
+    for label, cells in theory_rows(comparison.theory()):
+        table.add_row(label, *cells)
     return table
 
 
@@ -145,7 +150,9 @@ def _not_tighter_than_seen(found: Interval) -> Interval:
 
 
 def _caption(comparison: Comparison) -> str:
-    return "\n".join([_error_bars(comparison), *_ignored(comparison)])
+    from edasim.study.theory.printing import theory_notes
+
+    return "\n".join([_error_bars(comparison), *theory_notes(comparison.theory()), *_ignored(comparison)])
 
 
 def _ignored(comparison: Comparison) -> list[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edasim.core.files import write_whole
 from edasim.scenario.value import Scenario
 from edasim.simulate import Run
 from edasim.study.focus import Focus, focus
@@ -199,6 +200,7 @@ class Comparison:
     def save(self, folder: str | Path, progress: Callable[[int, int], None] | None = None) -> list[Path]:
         """Write numbers, differences, verdict, scenario and all charts (PNG and SVG) to a folder; returns the files.
 
+        Each is written whole or not at all; the first that cannot be written raises NotWritten.
         `progress` is called with (charts drawn, charts in all), first with 0 when all but the charts is written.
         """
         from edasim.charts.saving import CHARTS, save_charts
@@ -213,7 +215,7 @@ class Comparison:
             "scenario.yml": to_yaml(self.scenario),
         }
         for name, text in texts.items():
-            (place / name).write_text(text, encoding="utf-8")
+            write_whole(place / name, text)
         if progress:
             progress(0, len(CHARTS) + 1)
         return [*(place / name for name in texts), *save_charts(self, place, progress)]

@@ -49,7 +49,7 @@ def compare(  # noqa: PLR0913 - the options of a command
     Example: edasim compare scenarios/payment-outage.yml --set client.timeout=30s --out out/
     """
     scenario = read_scenario(file, setting, allow_large)
-    comparison, stopped = _study(scenario, named(arch), replications, seed, usable_folder(out))
+    comparison, stopped = study(scenario, named(arch), replications, seed, usable_folder(out))
     if not json:
         print_table(comparison.table())
         print_text(comparison.verdict())
@@ -72,7 +72,7 @@ def run(  # noqa: PLR0913 - the options of a command
     Example: edasim run scenarios/payment-outage.yml --arch kafka --seed 7
     """
     scenario = read_scenario(file, setting, allow_large)
-    comparison, stopped = _study(scenario, named(arch), replications, seed, usable_folder(out))
+    comparison, stopped = study(scenario, named(arch), replications, seed, usable_folder(out))
     if not json:
         if comparison.replications > 1 or not comparison.complete:
             print_table(comparison.table())
@@ -81,7 +81,7 @@ def run(  # noqa: PLR0913 - the options of a command
     _finish(comparison, out, json, stopped)
 
 
-def _study(
+def study(
     scenario: Scenario, architectures: list[str] | None, replications: int, seed: int, out: Path | None
 ) -> tuple[Comparison, bool]:
     """The comparison, and whether Ctrl-C stopped it; exits when there is nothing yet."""

@@ -26,10 +26,11 @@ from edasim.scenario.broker_options import SECTIONS
 from edasim.scenario.reading import load
 from edasim.study.compare import compare
 from edasim.study.comparison import Comparison, json_text
+from edasim.study.table import PrintedTable
 from tests.study_worlds import SMALL, small_comparison, small_shop
 
 HOSTILE = """
-title: '<script>alert(1)</script> $\\frac{1 "quoted" ''single'' &amp; =1+1'
+title: '<script>alert(1)</script> $$ $\\frac{$ "quoted" ''single'' &amp; =1+1'
 description: "</style></pre><img src=x onerror=alert(2)>\\n=HYPERLINK(1)\\n{{ 7 * 7 }} {% raw %}"
 duration: 2s
 producers: {checkout: {publishes: OrderPlaced, arrivals: every 100ms, key: __proto__}}
@@ -92,7 +93,7 @@ def small_page() -> Page:
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """For tests of what is written: drawing all pictures takes seconds."""
     nothing = {"slide": figures.Shown("slide", "data:image/png;base64,", 1, 1, "nothing", ""), "charts": [],
-               "topologies": [], "journey": None, "topology_words": ""}  # fmt: skip
+               "theory": [], "topologies": [], "journey": None, "topology_words": ""}  # fmt: skip
     monkeypatch.setattr(writing, "_drawn", lambda comparison, progress: nothing)
 
 
@@ -160,7 +161,7 @@ def test_the_verdict_comes_first_and_every_number_of_the_table_is_there() -> Non
     for group in table.groups:
         for line in group:
             for cell in line.cells:
-                assert cell.text in page.text and cell.below in page.text
+                assert cell.text in page.text and " ".join(cell.below.split()) in page.text
 
 
 def test_all_numbers_have_the_ends_of_their_intervals_and_differences_their_reduction() -> None:
@@ -229,6 +230,22 @@ def test_options_are_told_by_how_they_are_treated() -> None:
     assert fidelity(shop, "monolith") is None
 
 
+def test_theory_of_the_queues_is_taken_up_where_there_is_one(undrawn: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Theory:
+        def table(self) -> PrintedTable:
+            table = PrintedTable(caption="≈ is an approximation")
+            for head in ("", "model", "wait"):
+                table.add_column(head)
+            table.add_row("wait, payment\n  in theory", "M/M/3 <b>", "2 ms\n≈ 3 ms")
+            return table
+
+    assert "Load against capacity" in Page(report_text(one_run())).text
+    monkeypatch.setattr(Comparison, "theory", lambda self: Theory(), raising=False)
+    text = report_text(one_run())
+    assert "wait, payment\nin theory</th><td>M/M/3 &lt;b&gt;</td>" in text
+    assert "≈ 3 ms" in text and "≈ is an approximation" in text
+
+
 def test_hostile_texts_stay_texts() -> None:
     comparison = one_run(HOSTILE, "rabbitmq")
     text = report_text(comparison)
@@ -293,12 +310,12 @@ def test_the_command_writes_the_file_and_says_where(tmp_path: Path, capsys: pyte
     (tmp_path / "shop.yml").write_text(SMALL, encoding="utf-8")
     page = tmp_path / "new" / "page.html"
     command = ["report", str(tmp_path / "shop.yml"), "--arch", "monolith", "--replications", "2"]
-    assert main([*command, "--set", "duration=4s", "--out", str(page), "--json"]) == 0
+    assert main([*command, "--set", "client.timeout=2s", "--out", str(page), "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     content = page.read_bytes()
     assert answer["report"] == {"file": str(page), "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     assert answer["replications"] == 2 and set(answer["architectures"]) == {"monolith"}
-    assert b"duration: 4s" in content
+    assert b"timeout: 2s" in content
     assert [file.name for file in page.parent.iterdir()] == ["page.html"]
 
 

@@ -34,6 +34,7 @@ _CAPTIONS = {
     "backlog": "Messages that wait for the service that had the most of them, at any time.",
     "staleness": "How old the oldest accepted order was that the service had not applied yet.",
     "half-done-orders": "Orders with some of their required effects and not all of them.",
+    "theory": "The mean wait as measured, and as the closest textbook queue has it.",
 }
 _BANDS = " Lines are means, the bands around them 95% intervals; grey is when something was wrong."
 _COLOURS = 256

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from edasim.report.tables import Cell, Grid, Line
+from edasim.report.tables import Cell, Grid, Line, grid_of
 from edasim.study.comparison import Comparison
 from edasim.study.load import Load, loads
 from edasim.study.words import counted, display, listed
@@ -51,7 +51,7 @@ def _needs(service: str, needed: float, workers: int) -> str:
     return f"{service} needs {needed:.3g} and has {counted(workers, 'worker')}"
 
 
-def theory_text(comparison: Comparison) -> str:
-    """What `comparison.theory()` says of the queues, as text; empty where this version has no such method."""
+def queue_table(comparison: Comparison) -> Grid | None:
+    """The closest textbook queues beside what was measured, from `comparison.theory().table()`; None without it."""
     theory: Any = getattr(comparison, "theory", None)
-    return str(theory() or "") if callable(theory) else ""
+    return grid_of(theory().table()) if callable(theory) else None

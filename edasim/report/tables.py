@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rich.table import Table
 from rich.text import Text
 
 from edasim.study.comparison import Comparison
@@ -17,7 +18,7 @@ NOTHING = "–"
 
 @dataclass(frozen=True)
 class Cell:
-    """What a cell says: the number, and under it the difference to the first architecture, where there is one."""
+    """What a cell says: the number, and the lines under it, such as the difference to the first architecture."""
 
     text: str
     below: str = ""
@@ -42,11 +43,15 @@ class Grid:
 
 def main_table(comparison: Comparison) -> Grid:
     """The table that `compare` prints, row by row."""
-    table = comparison.table()
+    return grid_of(comparison.table())
+
+
+def grid_of(table: Table) -> Grid:
+    """A table for the terminal, whose first column names the rows, as plain rows and cells."""
     columns = [list(column.cells) for column in table.columns]
     groups: list[list[Line]] = [[]]
     for row, (name, *cells) in zip(table.rows, zip(*columns, strict=True), strict=True):
-        groups[-1].append(Line(_plain(name), tuple(_cell(_plain(cell)) for cell in cells)))
+        groups[-1].append(Line(_lines(name), tuple(_cell(_plain(cell)) for cell in cells)))
         if row.end_section:
             groups.append([])
     heads = tuple(_plain(column.header) for column in table.columns[1:])
@@ -58,9 +63,14 @@ def _plain(cell: Any) -> str:
     return cell.plain if isinstance(cell, Text) else str(cell)
 
 
+def _lines(cell: Any) -> str:
+    """The lines of a row's name without their indentation."""
+    return "\n".join(line.strip() for line in _plain(cell).splitlines())
+
+
 def _cell(text: str) -> Cell:
     number, _, below = text.partition("\n")
-    return Cell(number, below.replace("\n", " "))
+    return Cell(number, below)
 
 
 def all_numbers(comparison: Comparison) -> Grid:

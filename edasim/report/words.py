@@ -35,6 +35,9 @@ MEANINGS = {
     "not visible after 1 s": "How many effects could not be seen 1 s after the yes, all services together.",
     "back to normal after": "From a fault's end until a service is as up to date as before it.",
     "parts to run": "What has to be deployed and watched.",
+    "wait, ": "From when a message is there for the service until work on it begins: measured, and in theory; then how "
+    "much of the time its workers are at work, measured and in theory.",
+    "waiting on average": "Messages that wait, on average; under it what Little's law makes of rate and mean wait.",
 }
 """By how a row's name begins."""
 
@@ -45,5 +48,5 @@ def meanings(rows: Iterable[str]) -> list[tuple[str, str]]:
     for row in rows:
         word = max((word for word in MEANINGS if row.startswith(word)), key=len, default="")
         if word:
-            found[word] = MEANINGS[word]
+            found[word.rstrip(", ")] = MEANINGS[word]
     return list(found.items())

@@ -17,7 +17,7 @@ from edasim.core.files import write_whole
 from edasim.core.quantity import printable
 from edasim.report import figures
 from edasim.report.fidelity import STATUSES, fidelity
-from edasim.report.loading import load_table, theory_text
+from edasim.report.loading import load_table, queue_table
 from edasim.report.making import SOURCE, command, making, software
 from edasim.report.tables import Cell, Grid, Line, all_differences, all_numbers, main_table
 from edasim.report.words import meanings
@@ -28,6 +28,8 @@ from edasim.study.words import counted, display, listed, subject
 from edasim.version import __version__
 
 Progress = Callable[[int, int], None]
+THEORY = "theory"
+"""The chart that stands in the section on theory and not among the others."""
 CONTENTS = {
     "numbers": "Numbers",
     "charts": "Charts",
@@ -110,7 +112,8 @@ def _drawn(comparison: Comparison, progress: Progress | None) -> dict[str, Any]:
         progress(0, total)
     drawn = {
         "slide": drew(figures.slide_shown(comparison)),
-        "charts": [drew(figures.chart_shown(comparison, name)) for name in names],
+        "charts": [drew(figures.chart_shown(comparison, name)) for name in names if name != THEORY],
+        "theory": [drew(figures.chart_shown(comparison, name)) for name in names if name == THEORY],
         "topologies": [drew(picture) for picture in figures.topologies_shown(comparison)],
         "journey": drew(figures.journeys_shown(comparison)),
     }
@@ -137,7 +140,7 @@ def _told(comparison: Comparison) -> dict[str, Any]:
         "scenario": to_yaml(comparison.scenario),
         "knobs": _knobs(comparison),
         "loads": load_table(comparison),
-        "theory": theory_text(comparison),
+        "queues": queue_table(comparison),
         "fidelity": [broker for broker in brokers if broker is not None],
         "statuses": list(STATUSES.items()),
         "source": SOURCE,

@@ -33,7 +33,7 @@ OPENED_WHEN_CALLED: dict[str, set[str]] = {
     "edasim/simulate.py": {"measure", "pandas"},
     "edasim/measure/frame.py": {"pandas"},
     "edasim/measure/journey.py": {"pictures", "matplotlib"},
-    "edasim/study/comparison.py": {"charts", "matplotlib"},
+    "edasim/study/comparison.py": {"charts", "matplotlib", "report"},
     "edasim/study/swept.py": {"charts", "matplotlib", "pandas"},
 }
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from edasim.charts.latency import accept_latency, completion_latency
 from edasim.charts.outcomes import outcomes
 from edasim.charts.slide import slide
-from edasim.charts.style import QUIET, picture, styled
+from edasim.charts.style import QUIET, Picture, picture, styled
 from edasim.charts.theory import theory
 from edasim.charts.timeline import backlog, completed, staleness, torn
 from edasim.core.files import write_whole
@@ -34,18 +34,23 @@ CHARTS: dict[str, Callable[..., Axes]] = {
 def save_charts(comparison: Comparison, folder: Path, progress: Callable[[int, int], None] | None = None) -> list[Path]:
     """Save the slide and every chart, PNG and SVG each; returns the files, the slide first."""
     files = save_figure(slide(comparison), folder / "slide")
-    for number, (name, draw) in enumerate(CHARTS.items(), 1):
+    for number, name in enumerate(CHARTS, 1):
         if progress:
             progress(number, len(CHARTS) + 1)
-        figure = picture()
-        with styled():
-            draw(comparison, ax=figure.add_subplot())
-            if not comparison.complete:
-                figure.text(0.995, 0.005, comparison.shortfall, ha="right", va="bottom", fontsize="small", color=QUIET)
-        files += save_figure(figure, folder / name)
+        files += save_figure(chart_figure(comparison, name), folder / name)
     if progress:
         progress(len(CHARTS) + 1, len(CHARTS) + 1)
     return files
+
+
+def chart_figure(comparison: Comparison, name: str) -> Picture:
+    """One of the charts as a figure of its own, which says so where the comparison is incomplete."""
+    figure = picture()
+    with styled():
+        CHARTS[name](comparison, ax=figure.add_subplot())
+        if not comparison.complete:
+            figure.text(0.995, 0.005, comparison.shortfall, ha="right", va="bottom", fontsize="small", color=QUIET)
+    return figure
 
 
 def save_figure(figure: Figure, base: Path) -> list[Path]:

@@ -234,7 +234,9 @@ def _gap_words(comparison: Comparison) -> str:
     if not behind:
         some = f"{count_text(done[most])} orders"
         alike = max(gap.interval.mean for gap in gaps.values()) < 0.5
-        return f"{listed(map(subject, done))} get {some} done" if alike else f"{some} get done, and none is told apart"
+        if not alike:
+            return f"{some} get done, and none is told apart"
+        return f"{listed(map(subject, done))} {'get' if len(done) > 1 else 'gets'} {some} done"
     ahead = [name for name in done if name not in behind]
     first, *others = [f"{count_text(gaps[name].interval)} more orders done than {subject(name)}" for name in behind]
     told = listed([first, *(other.replace(" orders done", "") for other in others)])

@@ -54,7 +54,7 @@ def compare(  # noqa: PLR0913 - the options of a command
     """
     scenario = read_scenario(file, setting, allow_large)
     limits = limits_of(allow_large, max_memory)
-    comparison, stopped = _study(scenario, named(arch), (replications, seed), limits, usable_folder(out))
+    comparison, stopped = study(scenario, named(arch), (replications, seed), limits, usable_folder(out))
     if not json:
         print_table(comparison.table())
         print_text(comparison.verdict())
@@ -80,7 +80,7 @@ def run(  # noqa: PLR0913 - the options of a command
     """
     scenario = read_scenario(file, setting, allow_large)
     limits = limits_of(allow_large, max_memory)
-    comparison, stopped = _study(scenario, named(arch), (replications, seed), limits, usable_folder(out))
+    comparison, stopped = study(scenario, named(arch), (replications, seed), limits, usable_folder(out))
     if not json:
         if comparison.replications > 1 or not comparison.complete:
             print_table(comparison.table())
@@ -90,8 +90,8 @@ def run(  # noqa: PLR0913 - the options of a command
     _finish(comparison, out, json, stopped, _ties(comparison, shuffled, limits, stopped))
 
 
-def _study(
-    scenario: Scenario, architectures: list[str] | None, study: tuple[int, int], limits: Limits, out: Path | None
+def study(
+    scenario: Scenario, architectures: list[str] | None, plan: tuple[int, int], limits: Limits, out: Path | None
 ) -> tuple[Comparison, bool]:
     """The comparison of (replications, seed), and whether Ctrl-C stopped it; exits when there is nothing yet."""
     from edasim.simulate import simulate
@@ -99,7 +99,7 @@ def _study(
     from edasim.study.compare import compare as compare_architectures
     from edasim.study.theory.overload import warnings
 
-    replications, seed = study
+    replications, seed = plan
     runner = partial(simulate, limits=limits)
     for sentence in warnings(scenario, chosen_architectures(scenario, architectures)):
         complain(f"Before the run: {sentence}.")

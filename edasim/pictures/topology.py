@@ -246,7 +246,7 @@ def _draw(ax: Axes, plan: Plan, traffic: Traffic | None) -> None:
     for name, data in plan.graph.nodes(data=True):
         _draw_box(ax, plan, name, data)
     title = fitted(f"{plan.graph.graph['title']}: {display(architecture)}", WIDTH * 72 - 2 * _MARGIN, 11.5, True)
-    ax.text(_MARGIN, -9, title, fontsize=11.5, fontweight="bold", va="bottom",
+    ax.text(_MARGIN, -9, title, fontsize=11.5, fontweight="bold", va="bottom", parse_math=False,
             color=text_colour(look(architecture).colour))  # fmt: skip
     for number, line in enumerate(_footer(traffic)):
         ax.text(_MARGIN, plan.height + 4 + 11 * number, fitted(line, WIDTH * 72 - 2 * _MARGIN), fontsize=SMALL,

@@ -208,6 +208,15 @@ class Comparison:
     def __str__(self) -> str:
         return f"{self.table()}\n\n{self.verdict()}"
 
+    def report(self, path: str | Path, progress: Callable[[int, int], None] | None = None) -> Path:
+        """Write all there is to say to one HTML file that needs no network and no other file; returns its path.
+
+        `progress` is called with (pictures drawn, pictures in all), first with 0.
+        """
+        from edasim.report.writing import write_report
+
+        return write_report(self, path, progress)
+
     def save(self, folder: str | Path, progress: Callable[[int, int], None] | None = None) -> list[Path]:
         """Write numbers, differences, theory, verdict, scenario and all charts (PNG and SVG) to a folder.
 

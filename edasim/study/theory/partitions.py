@@ -29,7 +29,7 @@ def member_shares(scenario: Scenario, name: str, rates: Mapping[str, float]) -> 
     partitions = int(resolve("kafka topic", options.version, options.topic)["partitions"])
     consumer = resolve("kafka consumer", options.version, options.consumer)
     service, weights = scenario.services[name], partition_weights(scenario, partitions)
-    members = [f"{name}-{number}" for number in range(1, service.workers + 1)]
+    members = [f"{name}-{number}" for number in range(1, int(service.workers) + 1)]
     topics = dict.fromkeys(service.handles, partitions)
     subscribed = dict.fromkeys(members, service.handles)
     read = assign(consumer["partition.assignment.strategy"][0], members, topics, subscribed)

@@ -135,6 +135,15 @@ def test_what_a_read_sees_agrees_with_a_replay_of_the_facts() -> None:
     assert ((found.visible_after_s == 0) == (found.versions_behind == 0)).all()
 
 
+@pytest.mark.parametrize("leg", LEGS)
+def test_a_message_that_is_handled_twice_is_drawn_anew(leg: str) -> None:
+    scenario = stored({leg: "exponential 20ms"}, orders=40, wire={"base": "none", "duplicates": "30%"})
+    store = reading(simulate(scenario, "rabbitmq", 1))
+    assert len(store) > 45
+    latency_s = store.write_latency_s if leg.startswith("write") else store.read_latency_s
+    assert len(np.unique(latency_s.round(9))) == len(store)
+
+
 # --- faults ----------------------------------------------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ from edasim.scenario.reading import load
 from edasim.scenario.store import Store
 from edasim.scenario.value import Scenario
 from edasim.scenario.writing import to_dict, to_yaml
-from edasim.services.replicas import Replica
+from edasim.services.replica import Replica
 from edasim.simulate import Run, simulate
 from edasim.study.compare import compare
 from edasim.study.description import Description
@@ -157,6 +157,30 @@ def test_a_failing_replica_declines_and_the_others_suffice() -> None:
     assert facts(run, "inventory.replica-1") == [("declined", 1.11), ("declined", 1.135)]
     assert reading(run).failed_reads == 0
     assert run.summary().not_applicable == []
+
+
+def test_a_replica_gets_what_it_declined_when_it_fails_no_more() -> None:
+    faults = {"one": fault("failing", 1, **{"for": "2s"}), "slow": fault("slow", 1, "2400ms", by="2x")}
+    run = simulate(stored(orders=3, faults=faults), "rpc", 1)
+    assert [fact for fact in facts(run, "inventory.replica-1") if fact[0] not in ("asked", "replied")] == [
+        ("declined", 1.11), ("declined", 1.135), ("declined", 2.11), ("declined", 2.135), ("handed-off", 2.5),
+        ("handed-off", 2.5), ("stored", 2.52), ("stored", 2.52), ("stored", 3.12)]
+    assert (reading(run).converged, run.quiet) == (True, True)
+    assert reading(run).staleness("inventory.replica-1").max(0, 4) == pytest.approx(2.52 - 1.13)
+    for never in ({"handoff": False}, {}):
+        forever = {"one": fault("failing", 1, **({"for": "2s"} if never else {}))}
+        left = simulate(stored(never, orders=3, faults=forever), "rpc", 1)
+        assert (reading(left).converged, left.quiet) == (False, True)
+
+
+def test_what_is_handed_off_to_a_replica_that_fails_again_or_is_away_comes_later() -> None:
+    faults = {"one": fault("failing", 1, **{"for": "1s"}), "two": fault("failing", 1, "1505ms", **{"for": "1s"}),
+              "away": fault("unavailable", 1, "2510ms", **{"for": "1s"})}
+    run = simulate(stored(faults=faults), "rpc", 1)
+    assert [fact for fact in facts(run, "inventory.replica-1") if fact[0] in ("declined", "handed-off", "stored")] == [
+        ("declined", 1.11), ("declined", 1.135), ("handed-off", 1.5), ("declined", 1.51), ("handed-off", 2.505),
+        ("stored", 3.51)]
+    assert run.quiet
 
 
 @pytest.mark.parametrize("architecture", ALL)

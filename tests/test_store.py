@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
 
 from edasim.core.conservation import ConservationError
 from edasim.measure.replication import StoreReading
@@ -277,6 +279,45 @@ def test_a_version_that_vanishes_is_noticed(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(Replica, "take", lambda self, write: None)
     with pytest.raises(ConservationError, match=r"store inventory: 3 transmissions of 1 versions, but 0 arrived"):
         simulate(stored(), "rpc", 1)
+
+
+# --- any store at all ------------------------------------------------------------------------------------------------
+
+LAWS = some.sampled_from(["0s", "20ms", "exponential 50ms", "uniform 0s..300ms", "pareto 1ms shape 1.2"])
+STORES = some.integers(1, 6).flatmap(lambda replicas: some.fixed_dictionaries({
+    "replicas": some.just(replicas), "write-quorum": some.integers(1, replicas),
+    "read-quorum": some.integers(1, replicas), "replication": some.sampled_from(["all", "quorum-only"]),
+    "write": LAWS, "write-ack": LAWS, "read": LAWS, "read-reply": LAWS,
+}))  # fmt: skip
+FAULTS = some.lists(some.fixed_dictionaries({
+    "kind": some.sampled_from(["failing", "unavailable", "slow"]), "number": some.integers(1, 6),
+    "at": some.integers(0, 4000), "for": some.integers(1, 3000), "share": some.sampled_from(["40%", "100%"]),
+}), max_size=4)  # fmt: skip
+
+
+@settings(max_examples=60)
+@given(STORES, FAULTS, some.sampled_from(ALL), some.integers(0, 1000))
+def test_any_store_converges_and_reads_what_its_quorums_promise(
+        store: Parts, faults: list[Parts], architecture: str, seed: int) -> None:
+    named = {}
+    for name, one in enumerate(faults):
+        extra = {"failing": {"share": one["share"]}, "slow": {"by": "3x"}}.get(one["kind"], {})
+        number = min(one["number"], store["replicas"])
+        named[f"fault-{name}"] = fault(one["kind"], number, f"{one['at']}ms", **{"for": f"{one['for']}ms"}, **extra)
+    scenario = shop("10/s", {"inventory": {"work": "10ms", "workers": 3, "store": store}}, duration="4s", faults=named,
+                    producer={"key": "item", "keys": "uniform over 3"}, retry={"attempts": 2})
+    run = simulate(scenario, architecture, seed)
+    found = reading(run)
+    assert run.quiet
+    if store["replication"] == "all":
+        assert found.converged
+        assert np.isfinite(found.everywhere_s).all()
+    if store["write-quorum"] + store["read-quorum"] > store["replicas"]:
+        assert found.within(1) == 1.0
+        assert (found.visible_after_s == 0).all()
+    confirmed = int(found.confirmed.sum())
+    assert int(found.read.sum()) + found.failed_reads == confirmed
+    assert confirmed == run.summary().services["inventory"].handled
 
 
 # --- the scenario ----------------------------------------------------------------------------------------------------

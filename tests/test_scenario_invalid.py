@@ -160,7 +160,7 @@ def test_any_data_at_all_is_a_scenario_or_sentences(data: dict) -> None:
 
 
 PARTS = [
-    ("services", "payment", ["handles", "work", "workers", "fails", "publishes", "joins", "retry"]),
+    ("services", "payment", ["handles", "work", "workers", "fails", "publishes", "joins", "retry", "store"]),
     ("faults", "outage", ["unavailable", "slow", "crash", "at", "for", "every", "by", "share", "workers", "rolling"]),
     ("producers", "checkout", ["publishes", "arrivals", "key", "keys", "size"]),
     ("architectures", "kafka", ["version", "topic", "producer", "consumer", "broker", "commit"]),

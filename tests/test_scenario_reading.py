@@ -255,9 +255,15 @@ RETRY = some.fixed_dictionaries({}, optional={
     "jitter": some.sampled_from(["none", "full", "equal", "decorrelated"]),
     "where": some.sampled_from(["worker", "back", "aside"]),
 })  # fmt: skip
+STORE = some.fixed_dictionaries({}, optional={
+    "replicas": some.integers(2, 15), "write-quorum": some.integers(1, 2), "read-quorum": some.integers(1, 2),
+    "replication": some.sampled_from(["all", "quorum-only"]), "readers": some.booleans(), "handoff": some.booleans(),
+    "write": WORK, "write-ack": WORK, "read": WORK, "read-reply": WORK,
+})  # fmt: skip
 SERVICE = some.fixed_dictionaries({"handles": some.just("OrderPlaced"), "work": WORK}, optional={
     "workers": some.integers(1, 50), "fails": SHARES, "poison": SHARES, "required": some.booleans(),
     "idempotent": some.booleans(), "dead-letters": some.booleans(), "joins": DURATIONS, "retry": RETRY,
+    "store": STORE,
     "publishes": some.sampled_from(["Paid", ["Paid", "Booked"], {"Paid": "95%", "Failed": "5%"}]),
 })  # fmt: skip
 SCENARIOS = some.fixed_dictionaries(

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
 
 from edasim.core.conservation import ConservationError
 from edasim.measure.replication import StoreReading
@@ -15,7 +17,7 @@ from edasim.scenario.reading import load
 from edasim.scenario.store import Store
 from edasim.scenario.value import Scenario
 from edasim.scenario.writing import to_dict, to_yaml
-from edasim.services.replicas import Replica
+from edasim.services.replica import Replica
 from edasim.simulate import Run, simulate
 from edasim.study.compare import compare
 from edasim.study.description import Description
@@ -135,6 +137,15 @@ def test_what_a_read_sees_agrees_with_a_replay_of_the_facts() -> None:
     assert ((found.visible_after_s == 0) == (found.versions_behind == 0)).all()
 
 
+@pytest.mark.parametrize("leg", LEGS)
+def test_a_message_that_is_handled_twice_is_drawn_anew(leg: str) -> None:
+    scenario = stored({leg: "exponential 20ms"}, orders=40, wire={"base": "none", "duplicates": "30%"})
+    store = reading(simulate(scenario, "rabbitmq", 1))
+    assert len(store) > 45
+    latency_s = store.write_latency_s if leg.startswith("write") else store.read_latency_s
+    assert len(np.unique(latency_s.round(9))) == len(store)
+
+
 # --- faults ----------------------------------------------------------------------------------------------------------
 
 
@@ -148,6 +159,30 @@ def test_a_failing_replica_declines_and_the_others_suffice() -> None:
     assert facts(run, "inventory.replica-1") == [("declined", 1.11), ("declined", 1.135)]
     assert reading(run).failed_reads == 0
     assert run.summary().not_applicable == []
+
+
+def test_a_replica_gets_what_it_declined_when_it_fails_no_more() -> None:
+    faults = {"one": fault("failing", 1, **{"for": "2s"}), "slow": fault("slow", 1, "2400ms", by="2x")}
+    run = simulate(stored(orders=3, faults=faults), "rpc", 1)
+    assert [fact for fact in facts(run, "inventory.replica-1") if fact[0] not in ("asked", "replied")] == [
+        ("declined", 1.11), ("declined", 1.135), ("declined", 2.11), ("declined", 2.135), ("handed-off", 2.5),
+        ("handed-off", 2.5), ("stored", 2.52), ("stored", 2.52), ("stored", 3.12)]
+    assert (reading(run).converged, run.quiet) == (True, True)
+    assert reading(run).staleness("inventory.replica-1").max(0, 4) == pytest.approx(2.52 - 1.13)
+    for never in ({"handoff": False}, {}):
+        forever = {"one": fault("failing", 1, **({"for": "2s"} if never else {}))}
+        left = simulate(stored(never, orders=3, faults=forever), "rpc", 1)
+        assert (reading(left).converged, left.quiet) == (False, True)
+
+
+def test_what_is_handed_off_to_a_replica_that_fails_again_or_is_away_comes_later() -> None:
+    faults = {"one": fault("failing", 1, **{"for": "1s"}), "two": fault("failing", 1, "1505ms", **{"for": "1s"}),
+              "away": fault("unavailable", 1, "2510ms", **{"for": "1s"})}
+    run = simulate(stored(faults=faults), "rpc", 1)
+    assert [fact for fact in facts(run, "inventory.replica-1") if fact[0] in ("declined", "handed-off", "stored")] == [
+        ("declined", 1.11), ("declined", 1.135), ("handed-off", 1.5), ("declined", 1.51), ("handed-off", 2.505),
+        ("stored", 3.51)]
+    assert run.quiet
 
 
 @pytest.mark.parametrize("architecture", ALL)
@@ -244,6 +279,45 @@ def test_a_version_that_vanishes_is_noticed(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(Replica, "take", lambda self, write: None)
     with pytest.raises(ConservationError, match=r"store inventory: 3 transmissions of 1 versions, but 0 arrived"):
         simulate(stored(), "rpc", 1)
+
+
+# --- any store at all ------------------------------------------------------------------------------------------------
+
+LAWS = some.sampled_from(["0s", "20ms", "exponential 50ms", "uniform 0s..300ms", "pareto 1ms shape 1.2"])
+STORES = some.integers(1, 6).flatmap(lambda replicas: some.fixed_dictionaries({
+    "replicas": some.just(replicas), "write-quorum": some.integers(1, replicas),
+    "read-quorum": some.integers(1, replicas), "replication": some.sampled_from(["all", "quorum-only"]),
+    "write": LAWS, "write-ack": LAWS, "read": LAWS, "read-reply": LAWS,
+}))  # fmt: skip
+FAULTS = some.lists(some.fixed_dictionaries({
+    "kind": some.sampled_from(["failing", "unavailable", "slow"]), "number": some.integers(1, 6),
+    "at": some.integers(0, 4000), "for": some.integers(1, 3000), "share": some.sampled_from(["40%", "100%"]),
+}), max_size=4)  # fmt: skip
+
+
+@settings(max_examples=60)
+@given(STORES, FAULTS, some.sampled_from(ALL), some.integers(0, 1000))
+def test_any_store_converges_and_reads_what_its_quorums_promise(
+        store: Parts, faults: list[Parts], architecture: str, seed: int) -> None:
+    named = {}
+    for name, one in enumerate(faults):
+        extra = {"failing": {"share": one["share"]}, "slow": {"by": "3x"}}.get(one["kind"], {})
+        number = min(one["number"], store["replicas"])
+        named[f"fault-{name}"] = fault(one["kind"], number, f"{one['at']}ms", **{"for": f"{one['for']}ms"}, **extra)
+    scenario = shop("10/s", {"inventory": {"work": "10ms", "workers": 3, "store": store}}, duration="4s", faults=named,
+                    producer={"key": "item", "keys": "uniform over 3"}, retry={"attempts": 2})
+    run = simulate(scenario, architecture, seed)
+    found = reading(run)
+    assert run.quiet
+    if store["replication"] == "all":
+        assert found.converged
+        assert np.isfinite(found.everywhere_s).all()
+    if store["write-quorum"] + store["read-quorum"] > store["replicas"]:
+        assert found.within(1) == 1.0
+        assert (found.visible_after_s == 0).all()
+    confirmed = int(found.confirmed.sum())
+    assert int(found.read.sum()) + found.failed_reads == confirmed
+    assert confirmed == run.summary().services["inventory"].handled
 
 
 # --- the scenario ----------------------------------------------------------------------------------------------------

@@ -69,9 +69,13 @@ class Verb(IntEnum):
     abandoned = 45  # so many replicas declined a version that it cannot be confirmed any more
     asked = 46  # a read that followed a confirmed version reached a replica
     replied = 47  # the replica's reply reached the reader
+    handed_off = 48  # a replica that failed no more was sent a version that it had declined
 
 
-ABOUT_VERSIONS = (Verb.stored, Verb.superseded, Verb.declined, Verb.confirmed, Verb.abandoned, Verb.asked, Verb.replied)
+ABOUT_VERSIONS = (
+    Verb.stored, Verb.superseded, Verb.declined, Verb.confirmed, Verb.abandoned, Verb.asked, Verb.replied,
+    Verb.handed_off,
+)
 """The verbs whose number is a version in a replicated store."""
 
 

@@ -23,7 +23,8 @@ class Store(Part):
     A write goes to all replicas, or (`replication: quorum-only`) to as many at random as must acknowledge, and is
     confirmed by the first `write_quorum` acknowledgements; with 0 nobody is waited for. A reader asks all and takes
     the first `read_quorum` replies. `write`, `write_ack`, `read` and `read_reply` are one-way times to and from a
-    replica, each drawn for itself (the WARS model). With `readers`, somebody looks after each confirmed write.
+    replica, each drawn for itself (the WARS model). With `readers`, somebody looks after each confirmed write; with
+    `handoff`, a replica that declined writes gets them when it fails no more (hinted handoff).
 
     Sources: DeCandia et al., "Dynamo", SOSP 2007, section 4.5; Bailis et al., "Probabilistically Bounded Staleness
     for Practical Partial Quorums", VLDB 2012, section 4.
@@ -34,6 +35,7 @@ class Store(Part):
     read_quorum: Annotated[int, whole(1, MOST_REPLICAS)] = 2
     replication: Annotated[str, choice("all", "quorum-only")] = "all"
     readers: Boolean = True
+    handoff: Boolean = True
     write: Random = _HALF_A_MS
     write_ack: Random = _HALF_A_MS
     read: Random = _HALF_A_MS

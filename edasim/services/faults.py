@@ -9,6 +9,7 @@ from edasim.core.distribution import Distribution
 from edasim.core.journal import Place, Verb
 from edasim.scenario.fault import Fault
 from edasim.services.network import Between, Impairment
+from edasim.services.replica import Replica
 from edasim.services.shop import Shop
 from edasim.services.worker import Worker
 
@@ -157,6 +158,8 @@ class Faults:
 
     def _break_service(self, target: str, fault: Fault) -> Mend:
         service = self.shop.replicas.get(target) or self.shop.services[target]
+        if isinstance(service, Replica) and fault.for_ is None:
+            service.fails_for_good = fault.kind == "failing"
         if fault.kind == "unavailable":
             service.stop()
             return service.resume

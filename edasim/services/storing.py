@@ -4,8 +4,9 @@ from __future__ import annotations
 from edasim.core.message import Message
 from edasim.core.world import World
 from edasim.scenario.value import Service as ServiceSpec
-from edasim.services.replicas import Store, Write
+from edasim.services.replica import Write
 from edasim.services.service import Desk, Service
+from edasim.services.store import Store
 from edasim.services.worker import Finished, Worker
 
 

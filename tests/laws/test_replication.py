@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edasim.measure.reading import NANO
 from edasim.measure.replication import StoreReading
 from edasim.scenario.value import Scenario
 from edasim.simulate import Run, simulate
@@ -161,7 +162,8 @@ def test_once_writes_have_stopped_all_replicas_become_equal(architecture: str) -
                     duration="1500ms", producer={"key": "item", "keys": "uniform over 4"},
                     wire={"base": "none", "duplicates": "20%"},
                     faults={"slow": {"slow": "inventory.replica-2", "by": "5x", "at": "311ms", "for": "400ms"},
-                            "away": {"unavailable": "inventory.replica-3", "at": "377ms", "for": "2s"}})
+                            "away": {"unavailable": "inventory.replica-3", "at": "377ms", "for": "2s"},
+                            "sick": {"failing": "inventory.replica-4", "at": "411ms", "for": "3s", "share": "70%"}})
     superseded = repeated = 0
     for seed in seeds("H07", 50):
         run = simulate(scenario, architecture, seed)
@@ -171,7 +173,7 @@ def test_once_writes_have_stopped_all_replicas_become_equal(architecture: str) -
         assert np.array_equal(found.newest[:, 0], [np.flatnonzero(found.key_of == key)[-1] + 1
                                                    for key in range(len(found.keys))])
         last_s = float(found.everywhere_s.max())
-        assert last_s <= run.end_ns / 1e9
+        assert last_s <= run.end_ns * NANO
         assert found.staleness().at(np.array([last_s])) == [0.0]
         assert found.staleness().max(0.0, last_s) > 0.0
         superseded += int(np.sum(np.diff(found.arrived_s, axis=0) < 0))

@@ -1,143 +1,24 @@
 """A replicated store in which a service keeps its state: versions of keys, with quorums for writes and reads.
 
-Every time is drawn by (order, path, n) of the attempt that writes, for each replica and each way of its own, so that a
-store does the same in every architecture.  The coordinator is where the service is; replicas keep the newest version of
-each key (last writer wins), whatever the order in which versions arrive.
+All times are keyed by the attempt that writes, so that a store does the same in every architecture.  The coordinator is
+where the service is.
 
 Sources: DeCandia et al., "Dynamo", SOSP 2007; Bailis et al., "Probabilistically Bounded Staleness", VLDB 2012.
 """
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import factorial, prod
+from functools import partial
+from math import factorial
 
-from edasim.core.clock import Signal, Stage
+from edasim.core.clock import Stage
 from edasim.core.conservation import Counts
-from edasim.core.draws import KeyedDraw
 from edasim.core.journal import Place, Verb
 from edasim.core.message import Message
 from edasim.core.world import World
 from edasim.scenario.store import Store as StoreSpec
-from edasim.scenario.store import replica_name
+from edasim.services.replica import Replica, Transmission, Write
 from edasim.services.worker import Worker
-
-
-class Write:
-    """One version of a key on its way to the replicas, and the read that follows it.
-
-    `worker` waits for it as long as it holds `timer`.  `open`: neither confirmed nor abandoned.
-    """
-
-    __slots__ = ("acknowledged", "declined", "key", "message", "nth", "open", "timer", "version", "worker")
-
-    def __init__(self, version: int, message: Message, worker: Worker) -> None:
-        self.version = version
-        self.message = message
-        self.key = message.key
-        self.nth = worker.nth
-        self.worker = worker
-        self.timer = worker.timer
-        self.acknowledged = 0
-        self.declined = 0
-        self.open = True
-
-    @property
-    def wanted(self) -> bool:
-        """Whether the worker still waits for it, and has neither died nor been called off."""
-        return self.timer is self.worker.timer
-
-
-class Transmission(Signal):
-    """A write or a read on its way to one replica, and then its answer on the way back."""
-
-    __slots__ = ("replica", "write")
-
-    def __init__(self, write: Write, replica: Replica) -> None:
-        self.write = write
-        self.replica = replica
-
-
-class Replica:
-    """One copy: `versions` is the newest version of each key.  It can be held up, slowed down and made to decline.
-
-    While it is unavailable, what reaches it waits there; it answers when it is back.
-    """
-
-    def __init__(self, world: World, service: str, number: int, spec: StoreSpec) -> None:
-        self.world = world
-        self.name = replica_name(service, number)
-        self.versions: dict[str | None, int] = {}
-        draw = world.draws.keyed
-        self.write: KeyedDraw = draw("store write", self.name, spec.write.quantile_ns)
-        self.write_ack: KeyedDraw = draw("store write-ack", self.name, spec.write_ack.quantile_ns)
-        self.read: KeyedDraw = draw("store read", self.name, spec.read.quantile_ns)
-        self.read_reply: KeyedDraw = draw("store read-reply", self.name, spec.read_reply.quantile_ns)
-        self._write_luck: KeyedDraw = draw("store write fault", self.name)
-        self._read_luck: KeyedDraw = draw("store read fault", self.name)
-        place = Place("replica", self.name, service)
-        self.place = place
-        self.stored = world.writer(Verb.stored, place)
-        self.superseded = world.writer(Verb.superseded, place)
-        self.declined = world.writer(Verb.declined, place)
-        self.asked = world.writer(Verb.asked, place)
-        self.replied = world.writer(Verb.replied, place)
-        self.read_declined = world.writer(Verb.declined, place._replace(detail="read"))
-        self.slowness = 1.0
-        self._slownesses: list[float] = []
-        self._failing: list[float] = []
-        self._stops = 0
-        self._held: list[tuple[Transmission, Stage]] = []
-
-    def holds(self, transmission: Transmission, stage: Stage) -> bool:
-        """Whether it is unavailable, so that what reaches it waits for it to be back."""
-        if self._stops:
-            self._held.append((transmission, stage))
-        return self._stops > 0
-
-    def declines(self, write: Write, reading: bool) -> bool:
-        """Whether it answers with an error."""
-        if not self._failing:
-            return False
-        luck = self._read_luck if reading else self._write_luck
-        return bool(luck.at(write.message.order, write.message.path, write.nth) < max(self._failing))
-
-    def take(self, write: Write) -> None:
-        """The last writer wins: a version that is older than what is here changes nothing."""
-        if write.version > self.versions.get(write.key, 0):
-            self.versions[write.key] = write.version
-            self.stored(write.version)
-        else:
-            self.superseded(write.version)
-
-    def stop(self) -> None:
-        """Make no progress until `resume`."""
-        self._stops += 1
-
-    def resume(self) -> None:
-        """Undo one `stop`; what waited here comes in its order."""
-        self._stops -= 1
-        if not self._stops:
-            held, self._held = self._held, []
-            for transmission, stage in held:
-                self.world.clock.arm(transmission, stage, 0)
-
-    def slow_down(self, factor: float) -> None:
-        """All that is sent to it and by it takes `factor` times as long until `speed_up` with the same factor."""
-        self._slownesses.append(factor)
-        self.slowness = prod(self._slownesses)
-
-    def speed_up(self, factor: float) -> None:
-        """Undo one `slow_down`."""
-        self._slownesses.remove(factor)
-        self.slowness = prod(self._slownesses)
-
-    def fail(self, share: float) -> None:
-        """Decline this share of all that reaches it until `heal` with the same share."""
-        self._failing.append(share)
-
-    def heal(self, share: float) -> None:
-        """Undo one `fail`."""
-        self._failing.remove(share)
 
 
 class Store:
@@ -148,6 +29,8 @@ class Store:
         self.spec = spec
         self.on_outcome = _nobody
         self.replicas = [Replica(world, service, number, spec) for number in range(1, spec.replicas + 1)]
+        for replica in self.replicas:
+            replica.on_recovery = partial(self._hand_off, replica)
         self._orders = _Shuffle(self.replicas)
         self._write_order = world.draws.keyed("store write order", service)
         self._read_order = world.draws.keyed("store read order", service)
@@ -159,6 +42,7 @@ class Store:
         self.confirmed = world.writer(Verb.confirmed, self.place)
         self.abandoned = world.writer(Verb.abandoned, self.place)
         self._write_reaches: Stage = self._on_write
+        self._handoff_reaches: Stage = self._on_handoff
         self._acknowledged: Stage = self._on_acknowledgement
         self._declined: Stage = self._on_declined
         self._read_reaches: Stage = self._on_read
@@ -167,19 +51,21 @@ class Store:
         world.add_part(self)
 
     def owes(self) -> bool:
-        """Whether a version is on its way to a replica, or a reader awaits a reply."""
-        return self._outbound + self._returning + self._reading > 0
+        """Whether a version is on its way to a replica or kept for it, or a reader awaits a reply."""
+        under_way = self._outbound + self._returning + self._reading
+        return under_way > 0 or any(replica.missed for replica in self.replicas)
 
     def owed(self) -> list[Message]:
         """None: whoever waits for a write has its message in hands, and replicas that lag owe nobody an answer."""
         return []
 
     def imbalance(self, counts: Counts) -> str:
-        """versions x targets = taken + superseded + declined + on their way."""
+        """versions x targets + handed off = taken + superseded + declined + on their way."""
         verbs = (Verb.stored, Verb.superseded, Verb.declined)
         arrived = sum(counts.of(verb, replica.place) for replica in self.replicas for verb in verbs)
         written = counts.of(Verb.written, self.place)
-        sent = written * self.spec.targets
+        handed_off = sum(counts.of(Verb.handed_off, replica.place) for replica in self.replicas)
+        sent = written * self.spec.targets + handed_off
         if written == self._version and sent == arrived + self._outbound:
             return ""
         return (f"{self.place}: {sent} transmissions of {self._version} versions, "
@@ -210,7 +96,7 @@ class Store:
         self._returning += 1
         stage = self._acknowledged
         if replica.declines(write, reading=False):
-            replica.declined(write.version)
+            self._misses(transmission)
             stage = self._declined
         else:
             replica.take(write)
@@ -233,6 +119,32 @@ class Store:
             write.open = False
             self.abandoned(write.version)
             self.on_outcome(write, False)
+
+    def _misses(self, transmission: Transmission) -> None:
+        write, replica = transmission.write, transmission.replica
+        replica.declined(write.version)
+        if self.spec.handoff and not replica.fails_for_good:
+            replica.missed.append(Transmission(write, replica))
+
+    def _hand_off(self, replica: Replica) -> None:
+        """The replica is well again: it gets what it declined.  For the quorum that is too late."""
+        missed, replica.missed = replica.missed, []
+        self._outbound += len(missed)
+        for transmission in missed:
+            message = transmission.write.message
+            replica.handed_off(transmission.write.version)
+            delay_ns = round(replica.write.at(message.order, message.path, transmission.write.nth) * replica.slowness)
+            self._arm(transmission, self._handoff_reaches, delay_ns)
+
+    def _on_handoff(self, transmission: Transmission) -> None:
+        write, replica = transmission.write, transmission.replica
+        if replica.holds(transmission, self._handoff_reaches):
+            return
+        self._outbound -= 1
+        if replica.declines(write, reading=False):
+            self._misses(transmission)
+        else:
+            replica.take(write)
 
     def _confirm(self, write: Write) -> None:
         write.open = False

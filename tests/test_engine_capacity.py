@@ -32,7 +32,7 @@ def done_at(run: Run) -> list[float]:
     return [round(float(time_s), 6) for time_s in run.summary().orders.done_s]
 
 
-# --- unlimited workers ----------------------------------------------------------------------------------------
+# --- unlimited workers ---
 
 
 @pytest.mark.parametrize("architecture", CALLED)
@@ -87,7 +87,7 @@ def test_members_and_consumers_have_to_be_counted(architecture: str) -> None:
         orders_at("1s", {}, architectures={architecture: {}})
 
 
-# --- shared cores -----------------------------------------------------------------------------------------------
+# --- shared cores ---
 
 
 def shared(times: str, cores: int = 1, payment: dict[str, Any] | None = None, **parts: Any) -> Scenario:
@@ -168,7 +168,7 @@ def test_waiting_for_a_retry_takes_no_core() -> None:
     assert times_s(run, "failed") == [3.0, 3.0, 6.0, 6.0]
 
 
-# --- lines with little room -----------------------------------------------------------------------------------------
+# --- lines with little room ---
 
 
 def narrow(times: str, limit: int | str, workers: int = 1, **parts: Any) -> Scenario:
@@ -227,7 +227,7 @@ def test_a_crash_is_no_full_line(architecture: str) -> None:
     assert "queue full" not in run.summary().refusals and done_at(run)[2] == 4.0
 
 
-# --- priorities ---------------------------------------------------------------------------------------------------
+# --- priorities ---
 
 
 def two_classes(high: str, low: str, priority: int = 7, **parts: Any) -> Scenario:

@@ -34,7 +34,7 @@ def taken(rabbit: Rabbit) -> list[str]:
     return reader.got
 
 
-# --- classic ------------------------------------------------------------------------------------------------------------
+# --- classic ---
 
 
 def test_the_higher_priority_comes_first_and_equals_in_their_order() -> None:
@@ -144,7 +144,7 @@ def test_the_order_is_that_of_a_sorted_list(steps: list[tuple[int | None, bool]]
     assert taken(rabbit) == [str(number) for _, number in sorted(expected)]
 
 
-# --- quorum -------------------------------------------------------------------------------------------------------------
+# --- quorum ---
 
 
 def test_since_4_3_a_quorum_queue_has_32_priorities_and_4_for_those_without() -> None:

@@ -149,10 +149,16 @@ class Description:
         words = _WIRING[architecture](self.scenario, options)
         found = [f"{name} is {note}" for name, note in notes(self.scenario, architecture).items()]
         missing = [f"fault {name} is not applicable here" for name in self.missing(architecture)]
-        missing += [f"{what} has no effect here{_WHY.get((architecture, what.split()[0]), '')}"
-                    for what in unused(self.scenario, architecture)]
+        missing += [_without_effect(what, architecture) for what in unused(self.scenario, architecture)]
         more = [*(f"{text}." for text in found), *(f"{capitalised(text)}." for text in missing)]
         return " ".join([f"{display(architecture)}: {words}", *more])
+
+
+def _without_effect(what: str, architecture: str) -> str:
+    """Why something that the scenario says, such as `cores of payment`, has no effect in an architecture."""
+    kind = what.split()[0]
+    verb = "have" if kind == "cores" else "has"
+    return f"{what} {verb} no effect here{_WHY[architecture, kind]}"
 
 
 def load_words(load: Load) -> str:

@@ -57,7 +57,7 @@ def test_with_constant_work_exactly_those_are_refused_who_find_it_full(
     assert orders.refused.tolist() == expected
 
 
-# --- A20: non-preemptive priorities -------------------------------------------------------------------------------------
+# --- A20: non-preemptive priorities ---
 
 
 def classes(arrivals: list[float], services: dict[str, Parts], span_s: float, built: Parts, *,
@@ -119,7 +119,8 @@ def test_three_classes_at_three_workers_wait_as_cobham_has_it(architecture: str)
 
 def test_without_priorities_in_the_line_both_wait_alike() -> None:
     services = {"payment": {"handles": "OrderPlaced", "work": "exponential 1s"}}
-    scenario = classes([0.2, 0.6], services, 1500, {"kafka": {"topic": {"partitions": 1}, "producer": {"linger.ms": 0}}})
+    options = {"topic": {"partitions": 1}, "producer": {"linger.ms": 0}}
+    scenario = classes([0.2, 0.6], services, 1500, {"kafka": options})
     found = replicate("A20 kafka", scenario, "kafka", sojourns)
     assert_agrees(found, {"first": 5, "second": 5})
     assert "priority of first" in simulate(scenario, "kafka").not_applicable

@@ -43,7 +43,7 @@ def station(run: Run) -> dict[str, float]:
             "loss": summary.outcomes["refused"] / summary.outcomes["placed"]}
 
 
-# --- A19: M/M/infinity and M/G/infinity -------------------------------------------------------------------------------
+# --- A19: M/M/infinity and M/G/infinity ---
 
 
 @pytest.mark.parametrize("arrivals, work, mean, architecture", [
@@ -56,11 +56,12 @@ def test_the_number_at_an_infinite_server_is_poisson_whatever_the_work(
     limit = 5 if load < 5 else 12
     beyond = 1 - sum(math.exp(-load) * load**count / math.factorial(count) for count in range(limit + 1))
     found = replicate(f"A19 {arrivals} {work}", lasting(arrivals, work, 1500), architecture, station)
-    assert_agrees(found, {"W": mean, "L": load, "at work": load, "second moment": load + load**2, f"P(N>{limit})": beyond})
+    assert_agrees(found, {"W": mean, "L": load, "at work": load, "second moment": load + load**2,
+                          f"P(N>{limit})": beyond})
     assert np.isnan(found["utilisation"]).all()
 
 
-# --- A23: processor sharing -------------------------------------------------------------------------------------------
+# --- A23: processor sharing ---
 
 
 @pytest.mark.parametrize("arrivals, work, mean, architecture", [

@@ -68,6 +68,12 @@ def test_few_dead_workers_of_unlimited_ones_are_not_missed() -> None:
     assert done_at(run) == [math.inf, 2.0, 4.0]
 
 
+def test_when_few_die_and_no_other_was_made_yet_the_next_order_gets_a_new_worker() -> None:
+    fault = {"crash": "payment", "workers": 2, "at": "1500ms", "for": "10s"}
+    run = simulate(orders_at("1s, 3s", {}, faults={"few": fault}), "rpc")
+    assert done_at(run) == [math.inf, 4.0]
+
+
 def test_all_of_unlimited_workers_can_be_gone() -> None:
     fault = {"crash": "payment", "at": "1500ms", "for": "3s"}
     run = simulate(orders_at("1s, 1s, 3s, 5s, 5s", {}, faults={"all": fault}), "rpc")

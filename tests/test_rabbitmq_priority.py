@@ -191,6 +191,21 @@ def test_in_4_0_what_goes_straight_to_a_consumer_is_a_turn_too() -> None:
     assert reader.got == ["first", "h0", "n0", "h1", "h2", "n1"]
 
 
+def test_on_a_quorum_queue_even_a_young_one_that_comes_back_is_first_of_all() -> None:
+    rabbit = quorum()
+    reader = rabbit.consumer(prefetch=1)
+    rabbit.publish("first", "old low", priority=1)
+    rabbit.advance(1)
+    rabbit.publish("young", priority=2)
+    rabbit.publish("old high", priority=20)
+    rabbit.advance(1)
+    reader.ack("first")
+    assert reader.got == ["first", "old high"]
+    rabbit.publish("higher still", priority=30)
+    reader.crash()
+    assert taken(rabbit) == ["old high", "higher still", "young", "old low"]
+
+
 @pytest.mark.parametrize("version", ["3.10", "3.13"])
 def test_before_4_0_a_quorum_queue_has_no_priorities(version: str) -> None:
     rabbit = quorum(version)

@@ -197,13 +197,12 @@ def test_on_a_quorum_queue_even_a_young_one_that_comes_back_is_first_of_all() ->
     rabbit.publish("first", "old low", priority=1)
     rabbit.advance(1)
     rabbit.publish("young", priority=2)
-    rabbit.publish("old high", priority=20)
+    rabbit.publish("young high", priority=20)
     rabbit.advance(1)
     reader.ack("first")
-    assert reader.got == ["first", "old high"]
-    rabbit.publish("higher still", priority=30)
+    assert reader.got == ["first", "young high"]
     reader.crash()
-    assert taken(rabbit) == ["old high", "higher still", "young", "old low"]
+    assert taken(rabbit) == ["young high", "young", "old low"]
 
 
 @pytest.mark.parametrize("version", ["3.10", "3.13"])

@@ -14,13 +14,15 @@ from edasim.simulate import Run, simulate
 from tests.worlds import ARCHITECTURES, orders_of, outcome, shop, times_s
 
 CALLED = ("monolith", "rpc")
+ENDLESS = ("monolith", "rpc", "rabbitmq")
+"""Where there can be a worker for each order."""
 QUICK: dict[str, Any] = {"monolith": {}, "rpc": {}, "rabbitmq": {"prefetch": 1}, "kafka": {
     "topic": {"partitions": 8}, "producer": {"linger.ms": 0}}}
 
 
 def orders_at(times: str, payment: dict[str, Any], **parts: Any) -> Scenario:
     """Orders at some seconds, each a second of payment for unlimited workers unless said otherwise."""
-    built = parts.pop("architectures", {"monolith": {}, "rpc": {}})
+    built = parts.pop("architectures", {"monolith": {}, "rpc": {}, "rabbitmq": {"prefetch": "unlimited"}})
     producers = {"checkout": {"publishes": "OrderPlaced", "arrivals": f"times [{times}]"}}
     service = {"handles": "OrderPlaced", "work": "1s", "workers": "unlimited", **payment}
     return shop(duration="60s", producers=producers, services={"payment": service}, client={"timeout": "none"},
@@ -35,7 +37,7 @@ def done_at(run: Run) -> list[float]:
 # --- unlimited workers ---
 
 
-@pytest.mark.parametrize("architecture", CALLED)
+@pytest.mark.parametrize("architecture", ENDLESS)
 def test_with_unlimited_workers_nobody_waits(architecture: str) -> None:
     run = simulate(orders_at("1s, 1s, 1.5s, 9s", {}), architecture)
     assert done_at(run) == [2.0, 2.0, 2.5, 10.0]
@@ -43,7 +45,7 @@ def test_with_unlimited_workers_nobody_waits(architecture: str) -> None:
     assert len(workers) == 3, "who is idle is asked before another one is made"
 
 
-@pytest.mark.parametrize("architecture", CALLED)
+@pytest.mark.parametrize("architecture", ENDLESS)
 def test_unlimited_workers_have_no_utilisation_but_a_number_at_work(architecture: str) -> None:
     run = simulate(orders_at("1s, 1s, 1.5s, 9s", {}), architecture)
     numbers = run.summary().services["payment"]
@@ -53,7 +55,7 @@ def test_unlimited_workers_have_no_utilisation_but_a_number_at_work(architecture
     assert run.capacity == ({"process": math.inf} if architecture == "monolith" else {"payment": math.inf})
 
 
-@pytest.mark.parametrize("architecture", CALLED)
+@pytest.mark.parametrize("architecture", ENDLESS)
 def test_unlimited_workers_can_become_few_and_few_unlimited(architecture: str) -> None:
     few = orders_at("1s, 1s, 1s, 5s, 5s, 5s", {}).change({"services.payment.workers": 1}, at="2500ms")
     assert done_at(simulate(few, architecture)) == [2.0, 2.0, 2.0, 6.0, 7.0, 8.0]
@@ -87,10 +89,34 @@ def test_unlimited_workers_that_stop_finish_what_they_hold() -> None:
     assert done_at(run) == [2.0, 2.0, math.inf, 6.0]
 
 
-@pytest.mark.parametrize("architecture", ["kafka", "rabbitmq"])
-def test_members_and_consumers_have_to_be_counted(architecture: str) -> None:
-    with pytest.raises(ScenarioError, match="write a number, or leave"):
-        orders_at("1s", {}, architectures={architecture: {}})
+def test_members_have_to_be_counted() -> None:
+    with pytest.raises(ScenarioError, match="write a number, or leave kafka out"):
+        orders_at("1s", {}, architectures={"kafka": {}})
+
+
+def test_a_prefetch_bounds_how_many_handlers_one_consumer_starts() -> None:
+    run = simulate(orders_at("1s, 1s, 1s", {}, architectures={"rabbitmq": {"prefetch": 2}}, wire="none"), "rabbitmq")
+    assert done_at(run) == [2.0, 2.0, 3.0]
+
+
+def test_when_the_one_consumer_dies_all_that_it_had_in_hands_comes_back() -> None:
+    fault = {"crash": "payment", "at": "1500ms", "for": "1s"}
+    run = simulate(orders_at("1s, 1s, 2s", {}, faults={"crash": fault}, wire="none"), "rabbitmq")
+    assert orders_of(run, "crashed") == [1, 2] and orders_of(run, "redelivered") == [1, 2]
+    assert done_at(run) == [3.5, 3.5, 3.5]
+
+
+def test_when_the_one_consumer_stops_it_finishes_what_it_has_in_hands() -> None:
+    fault = {"stop": "payment", "at": "1500ms", "for": "1s"}
+    run = simulate(orders_at("1s, 1s, 2s", {}, faults={"stop": fault}, wire="none"), "rabbitmq")
+    assert orders_of(run, "redelivered") == []
+    assert done_at(run) == [2.0, 2.0, 3.5]
+
+
+def test_a_broken_connection_gives_what_is_in_hands_to_the_queue_again() -> None:
+    fault = {"crash": "broker", "at": "1500ms", "for": "1s"}
+    run = simulate(orders_at("1s, 1s", {"idempotent": True}, faults={"broker": fault}, wire="none"), "rabbitmq")
+    assert outcome(run, "done") == 2 and orders_of(run, "redelivered") == [1, 2]
 
 
 # --- shared cores ---

@@ -109,6 +109,12 @@ def test_the_words_say_where_a_priority_has_no_effect(architecture: str, options
     assert ("riority of checkout has no effect here" in told(scenario, architecture)) != noticed
 
 
+def test_the_words_say_that_one_consumer_is_unlimited_as_far_as_its_prefetch_lets_it() -> None:
+    scenario = load(FILE).change({"architectures": {"rabbitmq": {"prefetch": 50}}})
+    assert "One consumer of payment starts a handler for every delivery, up to the prefetch of 50 at once." in told(
+        scenario, "rabbitmq")
+
+
 def test_unlimited_workers_cost_memory_as_far_as_they_are_needed() -> None:
     many = load(FILE)
     few = many.change({"services.payment.workers": 1, "architectures.monolith.threads": 4})

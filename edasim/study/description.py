@@ -268,11 +268,20 @@ def _kafka(scenario: Scenario, options: KafkaOptions) -> str:
 def _rabbitmq(scenario: Scenario, options: RabbitOptions) -> str:
     queue = resolve("rabbitmq queue", options.version, options.queue)
     prefetch = "unlimited" if options.prefetch is None else str(options.prefetch)
+    crowds = [name for name, service in scenario.services.items() if service.workers == float("inf")]
     yes = "the broker confirms" if options.confirms else "it is sent, unconfirmed"
     return (
         f"version {options.version}, a {options.exchange} exchange, a {queue['x-queue-type']} queue for each service, "
-        f"prefetch {prefetch}; a yes means received ({yes})."
+        f"prefetch {prefetch}; a yes means received ({yes}).{_crowd_words(crowds, prefetch)}"
     )
+
+
+def _crowd_words(services: list[str], prefetch: str) -> str:
+    """How unlimited workers are one consumer."""
+    if not services:
+        return ""
+    most = "" if prefetch == "unlimited" else f", up to the prefetch of {prefetch} at once"
+    return f" One consumer of {listed(services)} starts a handler for every delivery{most}."
 
 
 _WIRING: dict[str, Any] = {"monolith": _monolith, "rpc": _rpc, "kafka": _kafka, "rabbitmq": _rabbitmq}

@@ -21,7 +21,7 @@ def lasting(arrivals: float, work: object, orders: int, cores: int | None = None
     """Unlimited workers, with cores to share if given; a fifth as many orders come before as warm-up."""
     warm_up_s, all_s = (share * orders / arrivals for share in (0.2, 1.2))
     payment: Parts = {"work": work, "workers": "unlimited"}
-    built: Parts = {"monolith": {}, "rpc": {"open-requests": 1_000_000}}
+    built: Parts = {"monolith": {}, "rpc": {"open-requests": 1_000_000}, "rabbitmq": {"prefetch": "unlimited"}}
     if cores is not None:
         payment |= {"cores": cores}
         built["monolith"] = {"cores": cores}
@@ -48,7 +48,7 @@ def station(run: Run) -> dict[str, float]:
 
 @pytest.mark.parametrize("arrivals, work, mean, architecture", [
     (50.0, "exponential 200ms", 0.2, "monolith"), (50.0, "exponential 200ms", 0.2, "rpc"),
-    (12.0, "hyper 80% 100ms, 20% 1s", 0.28, "rpc"), (30.0, "lognormal mean 300ms cv 2", 0.3, "monolith"),
+    (12.0, "hyper 80% 100ms, 20% 1s", 0.28, "rabbitmq"), (30.0, "lognormal mean 300ms cv 2", 0.3, "monolith"),
 ])
 def test_the_number_at_an_infinite_server_is_poisson_whatever_the_work(
         arrivals: float, work: str, mean: float, architecture: str) -> None:
@@ -66,7 +66,7 @@ def test_the_number_at_an_infinite_server_is_poisson_whatever_the_work(
 
 @pytest.mark.parametrize("arrivals, work, mean, architecture", [
     (3.0, "exponential 200ms", 0.2, "monolith"), (3.0, "200ms", 0.2, "rpc"),
-    (3.0, "hyper 90% 100ms, 10% 1100ms", 0.2, "monolith"), (20.0, "hyper 60% 10ms, 40% 50ms", 0.026, "rpc"),
+    (3.0, "hyper 90% 100ms, 10% 1100ms", 0.2, "monolith"), (20.0, "hyper 60% 10ms, 40% 50ms", 0.026, "rabbitmq"),
 ])
 def test_one_shared_core_is_insensitive_to_the_law_of_the_work(
         arrivals: float, work: str, mean: float, architecture: str) -> None:

@@ -34,7 +34,7 @@ def taken(rabbit: Rabbit) -> list[str]:
     return reader.got
 
 
-# --- classic ------------------------------------------------------------------------------------------------------------
+# --- classic ---
 
 
 def test_the_higher_priority_comes_first_and_equals_in_their_order() -> None:
@@ -144,7 +144,7 @@ def test_the_order_is_that_of_a_sorted_list(steps: list[tuple[int | None, bool]]
     assert taken(rabbit) == [str(number) for _, number in sorted(expected)]
 
 
-# --- quorum -------------------------------------------------------------------------------------------------------------
+# --- quorum ---
 
 
 def test_since_4_3_a_quorum_queue_has_32_priorities_and_4_for_those_without() -> None:
@@ -189,6 +189,20 @@ def test_in_4_0_what_goes_straight_to_a_consumer_is_a_turn_too() -> None:
     for _ in range(5):
         reader.ack(reader.got[-1])
     assert reader.got == ["first", "h0", "n0", "h1", "h2", "n1"]
+
+
+def test_on_a_quorum_queue_even_a_young_one_that_comes_back_is_first_of_all() -> None:
+    rabbit = quorum()
+    reader = rabbit.consumer(prefetch=1)
+    rabbit.publish("first", "old low", priority=1)
+    rabbit.advance(1)
+    rabbit.publish("young", priority=2)
+    rabbit.publish("young high", priority=20)
+    rabbit.advance(1)
+    reader.ack("first")
+    assert reader.got == ["first", "young high"]
+    reader.crash()
+    assert taken(rabbit) == ["young high", "young", "old low"]
 
 
 @pytest.mark.parametrize("version", ["3.10", "3.13"])

@@ -1,6 +1,7 @@
 """What both brokered architectures have in common: consumers that come and go, and a broker that can be broken."""
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Generic, Protocol, TypeVar
@@ -17,6 +18,8 @@ class Leaving(Protocol):
     """A consumer that can go in two ways."""
 
     worker: Worker
+    unlimited: bool
+    """Whether it works on everything at once that it gets."""
 
     def die(self) -> None:
         """Crash."""
@@ -68,7 +71,8 @@ class Brokered(ABC, Generic[AConsumer]):
         if spec is not None:
             self.shop.world.add_part(Redriver(self.shop.world, spec, letters))
 
-    def _next_worker(self, service: str) -> Worker:
+    def next_worker(self, service: str) -> Worker:
+        """A new worker of a service."""
         self._made[service] += 1
         return Worker(self.clock, f"{service}-{self._made[service]}")
 
@@ -81,11 +85,19 @@ class Brokered(ABC, Generic[AConsumer]):
         """As many consumers as there are to be, less those that a fault took away."""
         if not self._joined(service):
             return
-        wanted = int(self.shop.scenario.services[service].workers)
+        self._dismiss_misfits(service)
+        wanted = self.instances(service)
         surplus = len(self.consumers[service]) + self._away[service] - wanted
         for consumer in self._dismiss(service, surplus) if surplus > 0 else []:
             consumer.leave()
         self._hire(service, -surplus)
+
+    def _dismiss_misfits(self, service: str) -> None:
+        """Where workers are unlimited there is one consumer that is, and else none."""
+        unlimited = self.shop.scenario.services[service].workers == math.inf
+        for consumer in [one for one in self.consumers[service] if one.unlimited != unlimited]:
+            self.consumers[service].remove(consumer)
+            consumer.leave()
 
     def capacity(self) -> dict[str, float]:
         """The consumers of each service."""
@@ -120,8 +132,9 @@ class Brokered(ABC, Generic[AConsumer]):
         self._fill(service)
 
     def instances(self, service: str) -> int:
-        """Its consumers."""
-        return int(self.shop.scenario.services[service].workers)
+        """Its consumers; one where it works on everything at once that it gets."""
+        workers = self.shop.scenario.services[service].workers
+        return 1 if workers == math.inf else int(workers)
 
     def lose_producer(self, name: str) -> None:
         """What a producer had not handed over yet is gone with it."""

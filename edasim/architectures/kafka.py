@@ -134,7 +134,7 @@ class Kafka(Brokered[KafkaConsumer]):
         return group
 
     def _new_consumer(self, name: str) -> KafkaConsumer:
-        worker = self._next_worker(name)
+        worker = self.next_worker(name)
         consumer = KafkaConsumer(self, self.shop.services[name], self.groups[name], worker)
         self.consumers[name].append(consumer)
         self.shop.world.add_part(consumer.consumer)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 class KafkaConsumer:
     """One worker of a service: a member of its group, which handles what a poll returned record by record."""
 
+    unlimited = False
+
     def __init__(self, kafka: Kafka, service: Service, group: Group, worker: Worker) -> None:
         self.kafka = kafka
         self.worker = worker

@@ -98,7 +98,7 @@ class RabbitMq(Brokered[RabbitConsumer]):
         queue = self.queues[name] = self.broker.declare_queue(name, self._arguments(given), name)
         for event in service.spec.handles:
             self._bind(queue, event)
-        self._hire(name, int(service.spec.workers))
+        self._hire(name, self.instances(name))
         self._redrive(name, RabbitLetters(self, name))
 
     def _arguments(self, given: dict[str, object]) -> dict[str, object]:
@@ -147,7 +147,7 @@ class RabbitMq(Brokered[RabbitConsumer]):
 
     def _hire(self, name: str, number: int) -> None:
         for _ in range(number):
-            worker = self._next_worker(name)
+            worker = self.next_worker(name)
             consumer = RabbitConsumer(self, self.shop.services[name], self.queues[name], worker)
             self.consumers[name].append(consumer)
             self.shop.world.add_part(consumer.consumer)

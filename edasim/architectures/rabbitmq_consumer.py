@@ -1,6 +1,7 @@
 """One worker of a service on RabbitMQ; see kafka_consumer for the same on Kafka."""
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from edasim.brokers.rabbitmq.channel import Subscription
@@ -9,6 +10,8 @@ from edasim.brokers.rabbitmq.queue import Queue
 from edasim.core.clock import Signal
 from edasim.core.link import CALL, RECONNECT_NS, Call
 from edasim.core.message import Message
+from edasim.services.consumer import Consumer
+from edasim.services.crowd import Crowd
 from edasim.services.guarded_consumer import consumer_of
 from edasim.services.service import Service
 from edasim.services.worker import Worker
@@ -21,7 +24,10 @@ if TYPE_CHECKING:
 
 
 class RabbitConsumer:
-    """One worker of a service: a consumer on a channel of its own, with the deliveries that wait at the client."""
+    """One worker of a service: a consumer on a channel of its own, with the deliveries that wait at the client.
+
+    Where workers are unlimited, one consumer with a handler for each delivery.
+    """
 
     def __init__(self, rabbit: RabbitMq, service: Service, queue: Queue, worker: Worker) -> None:
         self.rabbit = rabbit
@@ -30,8 +36,10 @@ class RabbitConsumer:
         self.leaving = False
         self._unsettled = 0
         shop = rabbit.shop
-        self.consumer = consumer_of(shop, service, worker)
-        self.consumer.intake = self
+        self.service = service
+        self.policy = shop.policy(service.name)
+        self.unlimited = service.spec.workers == math.inf
+        self.consumer: Consumer | Crowd = Crowd(self._hand) if self.unlimited else self._new_hand(worker)
         hop = shop.network.link
         links = (
             hop("broker", service.name, ("broker-to-consumer",), worker.name),
@@ -40,11 +48,22 @@ class RabbitConsumer:
         self.subscription = Subscription(queue, links, self.consumer.offer, rabbit.options.prefetch,
                                          rabbit.options.auto_ack)
         self._ack = self.subscription.ack
-        self.consumer.settle = self.subscription.ack
+        if isinstance(self.consumer, Consumer):
+            self.consumer.settle = self.subscription.ack
         for link in links:
             link.on_lost = self._connection_lost
         self.subscription.to_broker.on_cut = self._cut_off
         self._cut_since_ns = 0
+
+    def _new_hand(self, worker: Worker) -> Consumer:
+        hand = consumer_of(self.rabbit.shop, self.service, worker)
+        hand.intake = self
+        return hand
+
+    def _hand(self) -> Consumer:
+        hand = self._new_hand(self.rabbit.next_worker(self.service.name))
+        hand.settle = self.subscription.ack
+        return hand
 
     # --- what the consumer does with a delivery ---------------------------------------------------------------
 
@@ -58,7 +77,7 @@ class RabbitConsumer:
             self._ack(entry)
             return
         self._unsettled += 1
-        self.rabbit.publish_all(self.consumer.service.name, messages, lambda: self._settle(entry))
+        self.rabbit.publish_all(self.service.name, messages, lambda: self._settle(entry))
 
     def _settle(self, entry: Entry) -> None:
         """What had to be published first is safe with the broker."""
@@ -70,7 +89,7 @@ class RabbitConsumer:
     def again(self, entry: Entry, attempts_made: int, wait_ns: int) -> None:
         """Send a copy to the tail of its queue (after the wait) or aside (with the wait as its time to live)."""
         self._unsettled += 1
-        if self.consumer.policy.spec.where == "aside" and wait_ns > 0:
+        if self.policy.spec.where == "aside" and wait_ns > 0:
             properties = Properties(expiration_ns=wait_ns, attempt=attempts_made, last_wait_ns=wait_ns,
                                     deaths=entry.properties.deaths)
             self._resend(entry, self.rabbit.retry_queue(self.queue).name, properties)
@@ -84,7 +103,7 @@ class RabbitConsumer:
 
     def _resend(self, entry: Entry, queue: str, properties: Properties) -> None:
         if self.worker.alive:
-            self.rabbit.publish(self.consumer.service.name, entry.message, ("", queue), properties,
+            self.rabbit.publish(self.service.name, entry.message, ("", queue), properties,
                                 lambda: self._settle(entry))
 
     def dead_letter(self, entry: Entry) -> None:
@@ -129,6 +148,7 @@ class RabbitConsumer:
 
     def die(self) -> None:
         """The process is gone; the broker learns it when the connection closes."""
+        self.worker.alive = False
         self.consumer.die()
         self.subscription.to_broker.forget_held()
         self._close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -97,6 +98,11 @@ def _retries_elsewhere(scenario: Scenario, name: str) -> bool:
     return (scenario.services[name].retry or scenario.retry).where != "worker"
 
 
+def _consumers(service: Service) -> str:
+    """`3 consumers`; unlimited workers are one."""
+    return counted(service.workers, "consumer") if service.workers != math.inf else "1 consumer, unlimited workers"
+
+
 def _redriven(service: Service) -> str:
     """A line of text for dead letters that go back."""
     return "" if service.redrive is None else f"\nredriven at {show_rate(service.redrive.rate)}"
@@ -133,7 +139,7 @@ def _rabbitmq(sketch: Sketch, scenario: Scenario) -> None:
         first, *others = service.handles
         bound = first if not others else f"{first}, {len(others)} more"
         queue = sketch.node(f"queue {name}", "queue", 2, f"queue {name}\n{bound}", part="broker", service=name)
-        consumers = _service(sketch, name, 3, f"{name}\n{counted(service.workers, 'consumer')}")
+        consumers = _service(sketch, name, 3, f"{name}\n{_consumers(service)}")
         sketch.edge(exchange, queue)
         sketch.edge(queue, consumers)
         if (service.retry or scenario.retry).where == "aside":

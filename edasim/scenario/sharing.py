@@ -10,7 +10,6 @@ from edasim.scenario.broker_options import resolve
 from edasim.scenario.errors import Finding
 from edasim.scenario.value import Scenario
 
-_MEMBERS: Final = {"kafka": "a member of its group", "rabbitmq": "a consumer with a channel of its own"}
 PRIORITIES_OF_QUORUM_SINCE: Final = "4.0"
 
 
@@ -25,12 +24,10 @@ def cores(scenario: Scenario, architecture: str) -> dict[str, float]:
 def check_workers(scenario: Scenario) -> Iterator[Finding]:
     """All findings about unlimited workers where there can be none."""
     for name, service in scenario.services.items():
-        if service.workers == math.inf:
-            listed = [broker for broker in _MEMBERS if broker in scenario.architectures.listed]
-            if listed:
-                each = " and ".join(f"{_MEMBERS[broker]} on {broker}" for broker in listed)
-                cure = f"write a number, or leave {' and '.join(listed)} out of the architectures"
-                yield ("services", name, "workers"), f"each worker is {each}, so there must be so many: {cure}"
+        if service.workers == math.inf and scenario.architectures.kafka is not None:
+            found = "each worker is a member of its group on kafka, so there must be so many"
+            cure = "write a number, or leave kafka out of the architectures"
+            yield ("services", name, "workers"), f"{found}: {cure}"
 
 
 def unused(scenario: Scenario, architecture: str) -> list[str]:

@@ -158,10 +158,16 @@ class Description:
         words = _WIRING[architecture](self.scenario, options)
         found = [f"{name} is {note}" for name, note in notes(self.scenario, architecture).items()]
         missing = [f"fault {name} is not applicable here" for name in self.missing(architecture)]
-        missing += [f"{what} has no effect here{_WHY.get((architecture, what.split()[0]), '')}"
-                    for what in unused(self.scenario, architecture)]
+        missing += [_without_effect(what, architecture) for what in unused(self.scenario, architecture)]
         more = [*(f"{text}." for text in found), *(f"{capitalised(text)}." for text in missing)]
         return " ".join([f"{display(architecture)}: {words}", *more])
+
+
+def _without_effect(what: str, architecture: str) -> str:
+    """Why something that the scenario says, such as `cores of payment`, has no effect in an architecture."""
+    kind = what.split()[0]
+    verb = "have" if kind == "cores" else "has"
+    return f"{what} {verb} no effect here{_WHY[architecture, kind]}"
 
 
 def load_words(load: Load) -> str:
@@ -281,11 +287,20 @@ def _kafka(scenario: Scenario, options: KafkaOptions) -> str:
 def _rabbitmq(scenario: Scenario, options: RabbitOptions) -> str:
     queue = resolve("rabbitmq queue", options.version, options.queue)
     prefetch = "unlimited" if options.prefetch is None else str(options.prefetch)
+    crowds = [name for name, service in scenario.services.items() if service.workers == float("inf")]
     yes = "the broker confirms" if options.confirms else "it is sent, unconfirmed"
     return (
         f"version {options.version}, a {options.exchange} exchange, a {queue['x-queue-type']} queue for each service, "
-        f"prefetch {prefetch}; a yes means received ({yes})."
+        f"prefetch {prefetch}; a yes means received ({yes}).{_crowd_words(crowds, prefetch)}"
     )
+
+
+def _crowd_words(services: list[str], prefetch: str) -> str:
+    """How unlimited workers are one consumer."""
+    if not services:
+        return ""
+    most = "" if prefetch == "unlimited" else f", up to the prefetch of {prefetch} at once"
+    return f" One consumer of {listed(services)} starts a handler for every delivery{most}."
 
 
 _WIRING: dict[str, Any] = {"monolith": _monolith, "rpc": _rpc, "kafka": _kafka, "rabbitmq": _rabbitmq}

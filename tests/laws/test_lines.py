@@ -38,7 +38,7 @@ def losses(run: Run) -> dict[str, float]:
 def test_a_line_with_little_room_refuses_as_its_chain_has_it(
         arrivals: float, workers: int, room: int, architecture: str) -> None:
     found = replicate(f"A13 {architecture} {arrivals} {workers} {room}",
-                      bounded(arrivals, "exponential 1s", workers, room, 1300), architecture, losses)
+                      bounded(arrivals, "exponential 1s", workers, room, 1000), architecture, losses)
     exact = theory.bounded(arrivals, 1.0, workers, room)
     if room == workers:
         assert exact["loss"] == pytest.approx(theory.erlang_b(workers, arrivals))
@@ -57,7 +57,7 @@ def test_with_constant_work_exactly_those_are_refused_who_find_it_full(
     assert orders.refused.tolist() == expected
 
 
-# --- A20: non-preemptive priorities -------------------------------------------------------------------------------------
+# --- A20: non-preemptive priorities ---
 
 
 def classes(arrivals: list[float], services: dict[str, Parts], span_s: float, built: Parts, *,
@@ -88,7 +88,7 @@ BY_PRIORITY = {"monolith": {"threads": 1, "discipline": "priority"}, "rpc": {"di
 ])
 def test_the_high_wait_shorter_and_the_low_wait_longer_as_cobham_has_it(architecture: str, options: Parts) -> None:
     services = {"payment": {"handles": "OrderPlaced", "work": "exponential 1s"}}
-    found = replicate(f"A20 {options}", classes([0.2, 0.6], services, 1800, {architecture: options}), architecture,
+    found = replicate(f"A20 {options}", classes([0.2, 0.6], services, 1300, {architecture: options}), architecture,
                       sojourns)
     high, low = theory.cobham([(0.2, 1.0, 2.0), (0.6, 1.0, 2.0)])
     assert (high + 1, low + 1) == pytest.approx((2, 6))
@@ -111,7 +111,7 @@ def test_three_classes_with_work_of_their_own_wait_as_cobham_has_it(architecture
 def test_three_classes_at_three_workers_wait_as_cobham_has_it(architecture: str) -> None:
     services = {"payment": {"handles": "OrderPlaced", "work": "exponential 1s", "workers": 3}}
     built = {"rpc": {"open-requests": 1_000_000, **BY_PRIORITY["rpc"]}, "rabbitmq": CLASSIC}
-    found = replicate(f"A20 pooled {architecture}", classes([0.5, 1.0, 0.9], services, 600, built), architecture,
+    found = replicate(f"A20 pooled {architecture}", classes([0.5, 1.0, 0.9], services, 450, built), architecture,
                       sojourns)
     waits = theory.cobham([(rate, 1.0, 2.0) for rate in (0.5, 1.0, 0.9)], servers=3)
     assert_agrees(found, {name: wait + 1 for name, wait in zip(("first", "second", "third"), waits, strict=True)})
@@ -119,7 +119,8 @@ def test_three_classes_at_three_workers_wait_as_cobham_has_it(architecture: str)
 
 def test_without_priorities_in_the_line_both_wait_alike() -> None:
     services = {"payment": {"handles": "OrderPlaced", "work": "exponential 1s"}}
-    scenario = classes([0.2, 0.6], services, 1500, {"kafka": {"topic": {"partitions": 1}, "producer": {"linger.ms": 0}}})
+    options = {"topic": {"partitions": 1}, "producer": {"linger.ms": 0}}
+    scenario = classes([0.2, 0.6], services, 1100, {"kafka": options})
     found = replicate("A20 kafka", scenario, "kafka", sojourns)
     assert_agrees(found, {"first": 5, "second": 5})
     assert "priority of first" in simulate(scenario, "kafka").not_applicable

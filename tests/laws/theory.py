@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 
 def single(arrivals: float, rate: float) -> dict[str, float]:
@@ -70,7 +70,7 @@ def cobham(classes: Sequence[tuple[float, float, float]], servers: int = 1) -> l
     ahead = sum(arrivals * square for arrivals, _, square in classes) / 2
     if servers > 1:
         ahead = erlang_c(servers, until[-1] * servers) * classes[0][1] / servers
-    return [ahead / (1 - before) / (1 - with_us) for before, with_us in zip(until, until[1:], strict=False)]
+    return [ahead / (1 - before) / (1 - with_us) for before, with_us in pairwise(until)]
 
 
 def refused(arrivals_ns: Sequence[int], work_ns: int, servers: int, room: int) -> list[bool]:

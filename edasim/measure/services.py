@@ -22,6 +22,7 @@ class ServiceNumbers:
     `lag_max` and `lag_age_max_s` are the most unsettled messages and the age of the oldest; see `lag`.
     `wait_s` holds, for each message that the service began, from available to the first start of an attempt;
     `work_s` how long each attempt took that ended.  `utilisation` is the share of its workers that were at work.
+    `breaker_openings` is how often its breaker opened, `short_circuited` how many calls that kept from being made.
     """
 
     handled: int
@@ -41,6 +42,8 @@ class ServiceNumbers:
     lag_max: float
     lag_age_max_s: float
     ordering_violations: int
+    breaker_openings: int
+    short_circuited: int
 
 
 class ServiceReading:
@@ -54,9 +57,9 @@ class ServiceReading:
     def _mine(self, verb: Verb, kinds: tuple[str, ...] = ("worker", "service", "queue", "group")) -> Facts:
         return self.reading.of(verb, lambda place: place.kind in kinds, self.service)
 
-    def count(self, verb: Verb) -> int:
+    def count(self, verb: Verb, kinds: tuple[str, ...] = ("worker", "service", "queue", "group")) -> int:
         """How often the verb happened here to counted orders."""
-        facts = self._mine(verb)
+        facts = self._mine(verb, kinds)
         return int(np.sum(self.orders.counted[self.reading.order_index(facts)]))
 
     def capacity(self) -> Steps:
@@ -229,6 +232,8 @@ class ServiceReading:
             lag_max=Steps.counting(*settling).max(start_s, self.reading.run.end_ns * NANO),
             lag_age_max_s=OldestAge(*settling).max(start_s, self.reading.run.end_ns * NANO),
             ordering_violations=ordering_violations(self.orders, self.service),
+            breaker_openings=len(self._mine(Verb.opened, ("breaker",))),
+            short_circuited=self.count(Verb.short_circuited, ("breaker",)),
         )
 
 

@@ -211,6 +211,10 @@ def as_text(run: Run) -> str:
     if any(band.end_ns is not None for band in run.bands):
         lines.append(f"back to normal after a fault: {_back_to_normal(summary)}")
     lines += _service_lines(summary.services)
+    lines += [
+        f"breaker of {name}: opened {numbers.breaker_openings} times, {numbers.short_circuited} calls not made"
+        for name, numbers in summary.services.items() if numbers.breaker_openings
+    ]
     if run.not_applicable:
         lines.append("not applicable here: " + ", ".join(run.not_applicable))
     return "\n".join(lines)

@@ -10,8 +10,10 @@ import pytest
 from edasim.core.journal import Verb
 from edasim.core.world import World
 from edasim.scenario.breaker import Breaker as BreakerSpec
+from edasim.scenario.retry_policy import Budget as BudgetSpec
 from edasim.scenario.value import Scenario
 from edasim.services.breaker import NO_PERMIT, Breaker
+from edasim.services.retry import Budget
 from edasim.simulate import Run, simulate
 from tests.worlds import ARCHITECTURES, BROKERED, orders_of, shop, times_s
 
@@ -260,3 +262,31 @@ def test_customers_share_a_budget_that_can_change_within_a_run() -> None:
     run = simulate(outage(payment=payment, client=client, retry={"attempts": 1}, changes=changes), "rpc")
     # Ten orders in the first second; then of what was saved up five are left.
     assert count(run, Verb.retried, 0, 1) + 5 == count(run, Verb.retried) == 14
+
+
+def test_a_budget_saves_no_more_than_its_cap_and_ten_tenths_are_one() -> None:
+    budget = Budget(BudgetSpec.model_validate({"earns": "10%", "cap": 3}))
+    for _ in range(100):
+        budget.earn()
+    assert [budget.spend() for _ in range(4)] == [True, True, True, False]
+    for _ in range(9):
+        budget.earn()
+    assert budget.spend() is False
+    budget.earn()
+    assert [budget.spend(), budget.spend()] == [True, False]
+
+
+# --- repetitions that come late ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("architecture", "link"), [
+    ("rpc", "gateway -> payment"), *((name, link) for name in BROKERED for link in ("payment -> broker",
+                                                                                    "checkout -> broker"))])
+def test_a_run_is_not_over_before_a_repetition_that_comes_late(architecture: str, link: str) -> None:
+    """All is answered within 5 s, and again after 8 s."""
+    again = {"duplicating": link, "share": "100%", "after": "8s", "at": "0s", "for": "5s"}
+    kafka = {"producer": {"enable.idempotence": False}}
+    run = simulate(shop(orders=6, faults={"again": again}, architectures={
+        "rpc": {}, "rabbitmq": {}, "kafka": kafka}), architecture)
+    assert count(run, Verb.handled) == 12
+    assert (run.quiet, count(run, Verb.handled, 8)) == (True, 6)

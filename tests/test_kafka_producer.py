@@ -159,7 +159,8 @@ def lose_the_answer(kafka: KafkaBench, writer: object) -> None:
 
 
 @pytest.mark.parametrize(("idempotent", "log"), [(True, ["a"]), (False, ["a", "a", "a"])])
-def test_a_wire_that_repeats_a_request_until_an_answer_gets_through_is_caught_by_idempotence(idempotent: bool, log: list[str]) -> None:
+def test_a_wire_that_repeats_a_request_again_and_again_is_caught_by_idempotence(
+        idempotent: bool, log: list[str]) -> None:
     kafka = KafkaBench(hop_ms=10)
     writer = kafka.producer(enable_idempotence=idempotent)
     writer.to_broker.impair(duplicates=1.0)

@@ -70,6 +70,19 @@ def test_a_value_is_changed_by_its_path_and_nothing_else_is(path: str, value: ob
     assert changed.change(back) == SHOP.change(back)
 
 
+def test_what_stands_beside_a_plain_value_is_changed_by_its_path_too() -> None:
+    changed = SHOP.change({"services.payment.idempotent": {"remembers": 9},
+                           "services.payment.breaker": {"failures": 3}})
+    changed = changed.change({"services.payment.idempotent.remembers": 12, "services.payment.breaker.probes": 2,
+                              "retry.budget": {"cap": 4}})
+    assert current(changed, "services.payment.idempotent.remembers") == 12
+    assert current(changed, "services.payment.breaker.probes") == 2
+    assert current(changed.change({"retry.budget.cap": 5}), "retry.budget.cap") == 5
+    assert changed.change({"services.payment.idempotent": True}).services["payment"].idempotent is True
+    with pytest.raises(ScenarioError, match="cannot change within a run"):
+        changed.change({"services.payment.breaker.failures": 5}, at="1s")
+
+
 def test_a_change_leaves_the_scenario_that_it_starts_from() -> None:
     before = SHOP.model_copy(deep=True)
     SHOP.change({"services.payment.fails": "10%", "architectures.kafka.topic.partitions": 3})

@@ -249,20 +249,29 @@ WORK = some.one_of(
     some.tuples(DURATIONS, some.integers(1, 300)).map(lambda pair: f"lognormal mean {pair[0]} cv {pair[1] / 100}"),
     some.lists(DURATIONS, min_size=1, max_size=3),
 )
+BUDGET = some.fixed_dictionaries({}, optional={"earns": SHARES, "cap": some.integers(1, 99)})
 RETRY = some.fixed_dictionaries({}, optional={
     "attempts": some.integers(1, 9) | some.just("unlimited"),
     "backoff": some.sampled_from(["none", "fixed 10ms", "exponential 100ms x1.5 max 5s"]),
     "jitter": some.sampled_from(["none", "full", "equal", "decorrelated"]),
-    "where": some.sampled_from(["worker", "back", "aside"]),
+    "where": some.sampled_from(["worker", "back", "aside"]), "budget": BUDGET,
 })  # fmt: skip
 STORE = some.fixed_dictionaries({}, optional={
     "replicas": some.integers(2, 15), "write-quorum": some.integers(1, 2), "read-quorum": some.integers(1, 2),
     "replication": some.sampled_from(["all", "quorum-only"]), "readers": some.booleans(), "handoff": some.booleans(),
     "write": WORK, "write-ack": WORK, "read": WORK, "read-reply": WORK,
 })  # fmt: skip
+BREAKER = some.one_of(
+    some.integers(1, 99).map(lambda number: {"failures": number}),
+    some.integers(1, 99).map(lambda number: {"failure-rate": "12.5%", "window": number, "open-for": "3s", "probes": 4}),
+)
+IDEMPOTENT = some.one_of(
+    some.booleans(), DURATIONS.map(lambda span: {"for": span}),
+    some.integers(1, 99).map(lambda number: {"remembers": number}),
+)
 SERVICE = some.fixed_dictionaries({"handles": some.just("OrderPlaced"), "work": WORK}, optional={
     "workers": some.integers(1, 50), "fails": SHARES, "poison": SHARES, "required": some.booleans(),
-    "idempotent": some.booleans(), "dead-letters": some.booleans(), "joins": DURATIONS, "retry": RETRY,
+    "idempotent": IDEMPOTENT, "breaker": BREAKER, "dead-letters": some.booleans(), "joins": DURATIONS, "retry": RETRY,
     "store": STORE,
     "publishes": some.sampled_from(["Paid", ["Paid", "Booked"], {"Paid": "95%", "Failed": "5%"}]),
 })  # fmt: skip
@@ -278,7 +287,8 @@ SCENARIOS = some.fixed_dictionaries(
     optional={
         "title": some.text(some.characters(categories=("L", "N", "P", "S", "Zs")), max_size=30),
         "warm-up": some.integers(0, 10**9).map(show_duration),
-        "client": some.fixed_dictionaries({}, optional={"timeout": DURATIONS | some.just("none")}),
+        "client": some.fixed_dictionaries({}, optional={
+            "timeout": DURATIONS | some.just("none"), "budget": BUDGET}),
         "retry": RETRY,
         "wire": some.sampled_from(["default", "none", {"base": "none", "loss": "1%", "flush": "exponential 1ms"}]),
         "architectures": some.sampled_from([{}, {"kafka": None}, {"rabbitmq": {"prefetch": 0}}]).filter(bool),

@@ -35,6 +35,29 @@ def test_load_follows_events_with_their_shares_and_their_attempts() -> None:
     assert found["mail"].utilisation == pytest.approx(1.5)
 
 
+def test_a_budget_bounds_the_attempts() -> None:
+    budget = {"services.shipping.retry": {"attempts": 5, "budget": {"earns": "10%", "cap": 10}}}
+    assert loads(load(CHAIN).change(budget))["shipping"].attempts == pytest.approx(1 / (1 - 0.1 * 0.5))
+    ample = {"services.shipping.retry": {"attempts": 2, "budget": {"earns": "100%", "cap": 10}}}
+    assert loads(load(CHAIN).change(ample))["shipping"].attempts == pytest.approx(1.5)
+
+
+def test_what_keeps_failures_from_spreading_is_said() -> None:
+    text = words(load(CHAIN).change({
+        "services.payment.breaker": {"failure-rate": "50%", "window": 20, "open-for": "5s", "probes": 3},
+        "services.mail.breaker": {"failures": 4},
+        "services.mail.idempotent": {"for": "10s"},
+        "services.shipping.idempotent": {"remembers": 1000},
+        "retry.budget": {"earns": "20%", "cap": 7}, "client": {"retries": 2, "budget": {"earns": "5%", "cap": 3}},
+        "faults.acks": {"duplicating": "payment", "share": "5%", "after": "8s", "at": "1s"}}))
+    assert "its breaker opens when 50% of the last 20 calls failed, for 5s, and closes after 3 probes without" in text
+    assert "its breaker opens after 4 failures in a row, for 10s, and closes after 1 probe without failure" in text
+    assert "while it remembers it (each id for 10s)" in text and "while it remembers it (the last 1000 ids)" in text
+    assert "each success earns 20% of a retry; at most 7 of them are saved up" in text
+    assert "tries 2 more times at most: each success earns 5% of a retry; at most 3" in text
+    assert "payment repeating 5% after 8s" in text
+
+
 def test_services_say_what_they_need_and_what_they_have() -> None:
     text = words(load(scenario_file("payment-outage")))
     assert "payment handles OrderPlaced in exponential 30ms: needs 1.2 workers and has 3" in text

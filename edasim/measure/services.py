@@ -24,6 +24,7 @@ class ServiceNumbers:
     `work_s` how long each attempt took that ended.  `at_work` is the mean number of its workers that were at work, and
     `utilisation` the share of them; not a number where workers are unlimited.  Where they share fewer cores it is the
     share of the cores that this service took.
+    `breaker_openings` is how often its breaker opened, `short_circuited` how many calls that kept from being made.
     """
 
     handled: int
@@ -44,6 +45,8 @@ class ServiceNumbers:
     lag_max: float
     lag_age_max_s: float
     ordering_violations: int
+    breaker_openings: int
+    short_circuited: int
 
 
 class ServiceReading:
@@ -57,9 +60,9 @@ class ServiceReading:
     def _mine(self, verb: Verb, kinds: tuple[str, ...] = ("worker", "service", "queue", "group")) -> Facts:
         return self.reading.of(verb, lambda place: place.kind in kinds, self.service)
 
-    def count(self, verb: Verb) -> int:
+    def count(self, verb: Verb, kinds: tuple[str, ...] = ("worker", "service", "queue", "group")) -> int:
         """How often the verb happened here to counted orders."""
-        facts = self._mine(verb)
+        facts = self._mine(verb, kinds)
         return int(np.sum(self.orders.counted[self.reading.order_index(facts)]))
 
     def capacity(self) -> Steps:
@@ -257,6 +260,8 @@ class ServiceReading:
             lag_max=Steps.counting(*settling).max(start_s, self.reading.run.end_ns * NANO),
             lag_age_max_s=OldestAge(*settling).max(start_s, self.reading.run.end_ns * NANO),
             ordering_violations=ordering_violations(self.orders, self.service),
+            breaker_openings=len(self._mine(Verb.opened, ("breaker",))),
+            short_circuited=self.count(Verb.short_circuited, ("breaker",)),
         )
 
 

@@ -238,6 +238,10 @@ def as_text(run: Run) -> str:
         lines.append(f"back to normal after a fault: {_back_to_normal(summary)}")
     lines += [_store_line(name, store) for name, store in summary.stores.items()]
     lines += _service_lines(summary.services)
+    lines += [
+        f"breaker of {name}: opened {numbers.breaker_openings} times, {numbers.short_circuited} calls not made"
+        for name, numbers in summary.services.items() if numbers.breaker_openings
+    ]
     if run.not_applicable:
         lines.append("not applicable here: " + ", ".join(run.not_applicable))
     return "\n".join(lines)

@@ -7,8 +7,9 @@ from typing import Any
 from edasim.core.quantity import SECOND_NS, show_duration, show_share
 from edasim.scenario.architecture_options import KafkaOptions, MonolithOptions, RabbitOptions, RpcOptions
 from edasim.scenario.broker_options import fidelity_notes, resolve
+from edasim.scenario.deduplication import Memory
 from edasim.scenario.fault import Fault
-from edasim.scenario.retry_policy import Retry
+from edasim.scenario.retry_policy import Budget, Retry
 from edasim.scenario.sharing import unused
 from edasim.scenario.store import Store
 from edasim.scenario.value import Scenario, Service
@@ -119,6 +120,8 @@ class Description:
             "waits for ever" if client.timeout is None else f"leaves after {_duration(client.timeout)} without answer"
         )
         again = f"tries {client.retries} more times" if client.retries else "does not try again"
+        if client.retries and client.budget:
+            again = f"{again} at most: {budget_words(client.budget)}"
         return f"A customer {waits} and {again}."
 
     def fault(self, name: str) -> str:
@@ -205,7 +208,14 @@ def retry_words(retry: Retry) -> str:
     most = "without limit" if retry.attempts is None else f"up to {retry.attempts} attempts in all"
     backoff = retry.backoff.text
     wait = "at once" if backoff == "none" else f"after a backoff ({backoff}, jitter {retry.jitter})"
-    return f"A failed attempt is repeated {wait}, {most}; {_WHERE[retry.where]}."
+    paid = f"; {budget_words(retry.budget)}" if retry.budget else ""
+    return f"A failed attempt is repeated {wait}, {most}; {_WHERE[retry.where]}{paid}."
+
+
+def budget_words(budget: Budget) -> str:
+    """What retries cost."""
+    earned = show_share(budget.earns)
+    return f"each success earns {earned} of a retry; at most {budget.cap:,} of them are saved up"
 
 
 def notes(scenario: Scenario, architecture: str) -> dict[str, str]:
@@ -229,12 +239,19 @@ def _extras(service: Service) -> list[str]:
         f"{show_share(service.poison)} of its messages are poison" if service.poison else "",
         f"publishes {listed(published)}" if published else "",
         "" if service.required else "an order is done without it",
-        "handling a message twice does no harm" if service.idempotent else "",
+        _idempotence(service.idempotent),
+        service.breaker.words if service.breaker else "",
         f"its workers share {counted(service.cores, 'core')}" if service.cores != float("inf") else "",
         f"joins after {_duration(service.joins)}" if service.joins else "",
         store_words(service.store) if service.store else "",
         retry_words(service.retry).rstrip(".").replace("A failed", "a failed") if service.retry else "",
     ]
+
+
+def _idempotence(idempotent: bool | Memory) -> str:
+    if isinstance(idempotent, Memory):
+        return f"handling a message twice does no harm while it remembers it ({idempotent.words})"
+    return "handling a message twice does no harm" if idempotent else ""
 
 
 def _monolith(scenario: Scenario, options: MonolithOptions) -> str:

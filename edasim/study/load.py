@@ -63,8 +63,18 @@ def _product(per_s: float, work_s: float) -> float:
 
 
 def attempts_each(scenario: Scenario, service: Service) -> float:
-    """Starts of a handler for each message: until one ends well, or the attempts are used up."""
-    most = (service.retry or scenario.retry).attempts
+    """Starts of a handler for each message: until one ends well, or the attempts or the budget are used up."""
+    retry = service.retry or scenario.retry
+    wanted = _attempts_wanted(retry.attempts, service)
+    if retry.budget is None:
+        return wanted
+    # In the long run retries x are what successes pay for: x = earns (1 - fails) (1 + x) where the budget binds.
+    good = (1 - service.poison) * (1 - service.fails)
+    paid = retry.budget.earns * good
+    return min(wanted, 1 / (1 - paid)) if paid < 1 else wanted
+
+
+def _attempts_wanted(most: int | None, service: Service) -> float:
     fails = service.fails
     if most is None:
         usual = 1 / (1 - fails) if fails < 1 else float("inf")

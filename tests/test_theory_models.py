@@ -21,7 +21,6 @@ from tests.laws import theory
 from tests.laws.shops import ALL, BROKERS, SEPARATE, architectures, chain, fan_out, shop
 from tests.theory_shops import BRIEF, one_station, predicted
 
-
 # --- one station ----------------------------------------------------------------------------------------------
 
 
@@ -216,7 +215,8 @@ def test_burke_a_chain_of_exponential_servers_is_as_many_queues_alone(architectu
 @pytest.mark.parametrize("architecture", SEPARATE)
 def test_behind_another_shape_arrivals_are_no_longer_random(architecture: str) -> None:
     regular = predicted(chain("poisson 30/s", ["20ms", "exponential 25ms"], **BRIEF), architecture, "step-2")
-    wild = predicted(chain("poisson 30/s", ["gamma mean 20ms cv 3", "exponential 25ms"], **BRIEF), architecture, "step-2")
+    works = ["gamma mean 20ms cv 3", "exponential 25ms"]
+    wild = predicted(chain("poisson 30/s", works, **BRIEF), architecture, "step-2")
     alone = theory.single(30, 40)["Wq"]
     assert (regular.model, regular.exact) == ("G/M/1", False)
     assert regular.wait_s < alone < wild.wait_s

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -22,16 +22,20 @@ BUSY = 0.9
 ORDERS = ""
 """Stands for all services together, where one process does the work of whole orders."""
 _INSTANTS = 200
-_BISECTIONS = 30
+_BISECTIONS = 14
 _MOST_TIMES = 2
 
 
 def warnings(scenario: Scenario, architectures: Sequence[str]) -> list[str]:
     """A sentence for each service that has more to do than it can, or nearly so, in these architectures."""
+    return warnings_of(scenario, {architecture: stations(scenario, architecture) for architecture in architectures})
+
+
+def warnings_of(scenario: Scenario, architectures: Mapping[str, Mapping[str, Station]]) -> list[str]:
+    """The same where the stations of each architecture are known."""
     said: dict[str, list[str]] = {}
     curves = Curves(scenario)
-    for architecture in architectures:
-        found = stations(scenario, architecture)
+    for architecture, found in architectures.items():
         for name in list(found)[:1] if architecture == "monolith" else list(found):
             place = (architecture, ORDERS if architecture == "monolith" else name)
             for sentence in _sentences(scenario, place, found[name], curves):

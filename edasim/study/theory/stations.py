@@ -13,7 +13,7 @@ from edasim.scenario.retry_policy import Retry
 from edasim.scenario.value import Scenario, Service
 from edasim.study.theory.holding import Moments, attempts_of, handled_share, held, transactions
 from edasim.study.theory.networks import departure_scv
-from edasim.study.theory.partitions import member_shares
+from edasim.study.theory.partitions import Spread
 from edasim.study.theory.streams import Stream, merged, placed
 
 ROUNDS_OF_A_CIRCLE = 3
@@ -196,16 +196,18 @@ def _followed(scenario: Scenario, build: Callable[[str, Stream], Station]) -> di
     rates = service_rates(scenario)
     found: dict[str, Station] = {}
     for _ in range(ROUNDS_OF_A_CIRCLE):
+        in_a_circle = False
         for name in sorted(scenario.services, key=order.rank):
             service = scenario.services[name]
             streams = [orders[event] for event in service.handles if event in orders]
             for other, publisher in scenario.services.items():
                 share = sum(one.share for one in publisher.publishes if one.event in service.handles)
+                in_a_circle |= share > 0 and other not in found
                 if share and other in found:
                     done = replace(leaves(found[other]), per_s=rates[other] * handled[other])
                     streams.append(done.part(share) if share <= 1 else done.times(share))
             found[name] = build(name, replace(merged(streams), per_s=rates[name]))
-        if not any(order.level.values()):
+        if not in_a_circle:
             break
     return {name: found[name] for name in scenario.services}
 
@@ -246,6 +248,9 @@ def _kafka(scenario: Scenario) -> dict[str, Station]:
     """Partitions, each read by one member: a queue for each member, however idle the others are."""
     options = scenario.architectures.kafka
     assert options is not None
+    topic = resolve("kafka topic", options.version, options.topic)
+    consumer = resolve("kafka consumer", options.version, options.consumer)
+    spread = Spread(scenario, int(topic["partitions"]), consumer["partition.assignment.strategy"][0])
     rates = event_rates(scenario)
 
     def build(name: str, coming: Stream) -> Station:
@@ -253,7 +258,7 @@ def _kafka(scenario: Scenario) -> dict[str, Station]:
         servers = servers_of(scenario.services[name])
         if math.isinf(servers):
             return Station(stream, hold, at_work_s, servers)
-        return Station(stream, hold, at_work_s, 1.0, member_shares(scenario, name, rates))
+        return Station(stream, hold, at_work_s, 1.0, spread.member_shares(name, rates))
 
     return _followed(scenario, build)
 

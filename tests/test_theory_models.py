@@ -14,8 +14,7 @@ from edasim.scenario.value import Scenario, Service
 from edasim.shipped import scenario_file, scenario_names
 from edasim.study.theory.holding import attempts_of, handled_share, held
 from edasim.study.theory.models import predict
-from edasim.study.theory.partitions import member_shares
-from edasim.study.theory.stations import Station, event_rates, leaves, stations
+from edasim.study.theory.stations import Station, leaves, stations
 from edasim.study.theory.streams import Stream, merged
 from tests.laws import theory
 from tests.laws.shops import ALL, BROKERS, SEPARATE, architectures, chain, fan_out, shop
@@ -113,7 +112,7 @@ def test_what_is_overloaded_has_no_steady_state(architecture: str) -> None:
 def test_a_hot_key_loads_one_member_and_the_wait_is_that_of_all_messages() -> None:
     producer = {"key": "customer", "keys": "hot 60% over 500"}
     scenario = one_station("poisson 60/s", workers=3, producer=producer)
-    shares = member_shares(scenario, "payment", event_rates(scenario))
+    shares = stations(scenario, "kafka")["payment"].shares
     assert sum(shares) == pytest.approx(1)
     assert 0.6 < shares[0] < 0.8
     found = predicted(scenario, "kafka")
@@ -125,7 +124,7 @@ def test_a_hot_key_loads_one_member_and_the_wait_is_that_of_all_messages() -> No
 def test_more_keys_than_are_looked_at_are_spread_evenly() -> None:
     producer = {"key": "customer", "keys": "zipf 1.1 over 100000"}
     scenario = one_station("poisson 60/s", workers=4, producer=producer)
-    shares = member_shares(scenario, "payment", event_rates(scenario))
+    shares = stations(scenario, "kafka")["payment"].shares
     assert sum(shares) == pytest.approx(1)
     assert shares[0] > 0.3
 

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from edasim.brokers.kafka.partitioner import partition_for
 from edasim.core.distribution import parse_distribution
 from edasim.scenario.reading import load
 from edasim.scenario.retry_policy import Retry
@@ -58,14 +59,15 @@ def test_several_workers_at_one_queue(architecture: str) -> None:
 
 
 def test_partitions_are_queues_of_their_own() -> None:
-    found = predicted(one_station("poisson 150/s", workers=3), "kafka")
+    found = predicted(one_station("poisson 150/s", workers=3, producer={"keys": "none"}), "kafka")
     assert (found.model, found.exact) == ("3 x M/M/1", True)
     assert found.wait_s == pytest.approx(theory.single(50, 1 / 0.015)["Wq"])
     assert found.percentiles_s["p99"] == pytest.approx(-math.log(0.01 / 0.75) / (1 / 0.015 - 50))
 
 
 def test_members_without_a_partition_do_nothing() -> None:
-    scenario = one_station("poisson 40/s", workers=3, architectures=architectures(threads=3, partitions=2))
+    scenario = one_station("poisson 40/s", workers=3, architectures=architectures(threads=3, partitions=2),
+                           producer={"keys": "none"})
     found = predicted(scenario, "kafka")
     assert found.model == "2 x M/M/1"
     assert found.load == pytest.approx(20 * 0.015)
@@ -119,6 +121,13 @@ def test_a_hot_key_loads_one_member_and_the_wait_is_that_of_all_messages() -> No
     assert found.wait_s == pytest.approx(sum(
         share * theory.single(60 * share, 1 / 0.015)["Wq"] for share in shares))
     assert found.load == pytest.approx(shares[0] * 60 * 0.015)
+
+
+def test_a_key_for_each_order_puts_known_orders_into_known_partitions() -> None:
+    few = one_station("poisson 40/s", workers=2, duration="1s", warm_up="0s")
+    shares = stations(few, "kafka")["payment"].shares
+    first = sum(partition_for(f"order-{number}", 2) for number in range(1, 41)) / 40
+    assert shares == pytest.approx((max(first, 1 - first), min(first, 1 - first)))
 
 
 def test_more_keys_than_are_looked_at_are_spread_evenly() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
-from edasim.charts.style import look
+from matplotlib.colors import to_hex
+
+from edasim.charts.style import look, text_colour
 from edasim.lab.track import colour
 from edasim.scenario.value import Scenario
 from edasim.study.comparison import Comparison
@@ -20,7 +22,7 @@ _STYLE = (
     ".edasim-theory td,.edasim-theory th{padding:1px 10px 1px 0;text-align:left;font-weight:normal;white-space:nowrap}"
     ".edasim-theory th{color:#666}.edasim-theory .over{color:#b00020;font-size:13px}</style>"
 )
-_LEGEND = "the long run of the closest textbook queue; ≈ is an approximation"
+_LEGEND = "the long run of the closest textbook queue, ≈ an approximation"
 
 
 def readout(scenario: Scenario, architectures: Sequence[str]) -> str:
@@ -31,7 +33,7 @@ def readout(scenario: Scenario, architectures: Sequence[str]) -> str:
     for name, found in known.items():
         queues = list(found.values())[: 1 if name == "monolith" else None]
         rows.append(_row(name, [_words(predict(queue)) for queue in queues], len(names)))
-    return _page(warnings_of(scenario, known), names, rows, f"In theory: {_LEGEND}.")
+    return _page(warnings_of(scenario, known), names, rows, f"Mean waits in theory: {_LEGEND}.")
 
 
 def readout_beside(comparison: Comparison) -> str:
@@ -62,7 +64,8 @@ def _busy(prediction: Prediction) -> str:
 
 def _row(architecture: str, cells: Sequence[str], wide: int) -> str:
     span = f' colspan="{wide}"' if len(cells) == 1 < wide else ""
-    name = f'<td style="color:{look(architecture).colour}"><b>{html.escape(display(architecture))}</b></td>'
+    shade = to_hex(text_colour(look(architecture).colour))
+    name = f'<td style="color:{shade}"><b>{html.escape(display(architecture))}</b></td>'
     return f"<tr>{name}{''.join(f'<td{span}>{cell}</td>' for cell in cells)}</tr>"
 
 

@@ -288,3 +288,24 @@ def test_the_squared_coefficient_of_each_work_is_its_own() -> None:
         law = parse_distribution(text)
         found = predicted(one_station("poisson 5/s", text), "rpc")
         assert found.wait_s == pytest.approx(theory.pollaczek_khinchine(5, law.mean_s, law.variance_s2))
+
+
+ODD_WORKS = ["0s", "5ms", "pareto 1ms shape 0.5", "pareto 1ms shape 1.5", "lognormal mean 5ms cv 50"]
+ODD_ARRIVALS = ["0/s", "times [0s]", "every pareto 10ms shape 0.8", "batches of 5 at constant 2/s"]
+
+
+@pytest.mark.parametrize("work", ODD_WORKS)
+@pytest.mark.parametrize("arrivals", ODD_ARRIVALS)
+def test_odd_works_and_arrivals_have_a_number_or_no_end(arrivals: str, work: str) -> None:
+    retries = ({}, {"fails": "100%"}, {"poison": "5%", "retry": {"attempts": "unlimited", "where": "back"}},
+               {"poison": "5%", "retry": {"attempts": 2_000, "backoff": "fixed 10ms"}})
+    for retry in retries:
+        scenario = shop(arrivals, {
+            "one": {"work": work, "workers": 2, "publishes": {"Paid": "40%"}, **retry},
+            "two": {"work": work, "handles": ["OrderPlaced", "Paid"]},
+        }, **{**BRIEF, "warm_up": "0s", "drain": "1s"})
+        for architecture in ALL:
+            for station in stations(scenario, architecture).values():
+                found = predict(station)
+                assert found.wait_s >= 0
+                assert 0 <= found.utilisation <= 1

@@ -374,3 +374,27 @@ def test_who_does_not_want_to_wait_is_told_at_once() -> None:
     first.take_down()
     first.skip_button.click()
     assert first.sentence
+
+
+# --- theory under the picture ---------------------------------------------------------------------------------
+
+
+def test_theory_follows_the_sliders_and_says_overload(explorer: Explorer) -> None:
+    assert "M/G/7 ≈ 530 µs" in explorer.theory.value
+    assert "3 x M/G/1: " in explorer.theory.value
+    assert "needs" not in explorer.theory.value
+    explorer.set("services.payment.workers", "1")
+    assert "Payment needs 1.3 workers and has 1, so its backlog grows" in explorer.theory.value
+    assert "3 x M/G/1" not in explorer.theory.value
+    explorer.toggles["kafka"].value = False
+    assert "Kafka" not in explorer.theory.value
+
+
+def test_error_bars_come_at_a_button_and_go_with_the_next_move(explorer: Explorer) -> None:
+    explorer.buttons["With error bars"].click()
+    assert "Waits measured in 10 runs" in explorer.theory.value
+    table, _, _ = explorer.theory.value.partition("</table>")
+    assert table.count(" ± ") == 4  # one line of orders in the monolith, three services on Kafka
+    assert "≠ Monolith: payment down from 6 s to 10 s" in explorer.theory.value
+    explorer.set("client.timeout", "3s")
+    assert " ± " not in explorer.theory.value

@@ -13,6 +13,7 @@ import ipywidgets as widgets
 
 from edasim.core.files import write_whole
 from edasim.core.quantity import SECOND_NS, show_duration
+from edasim.lab.beside import readout, readout_beside
 from edasim.lab.dials import Dial, dials
 from edasim.lab.drawing import Chart, drawn
 from edasim.lab.guess import COVERED, Guess, image
@@ -25,7 +26,7 @@ from edasim.scenario.fault import Fault
 from edasim.scenario.value import Scenario
 from edasim.scenario.writing import to_yaml
 from edasim.simulate import Run, simulate
-from edasim.study.compare import chosen_architectures
+from edasim.study.compare import chosen_architectures, compare
 from edasim.study.focus import span_s
 from edasim.study.words import display
 
@@ -33,6 +34,8 @@ _SOON_S = 0.02
 _REST_S = 0.5
 _TENTH_NS = SECOND_NS // 10
 _A_WHILE_NS = 5 * SECOND_NS
+REPLICATIONS = 10
+"""How many runs the error bars are made of."""
 REDRIVE_RATES = ("5/s", "20/s", "100/s")
 
 
@@ -74,12 +77,13 @@ class Explorer(widgets.VBox):
             one.observe(lambda _: self._redrive_moved(), "value")
         self.status = widgets.HTML()
         self.problem = widgets.HTML()
+        self.theory = widgets.HTML()
         self.text = widgets.Textarea(layout=widgets.Layout(width="98%", height="180px", display="none"))
         self.picture.observe(self._dragged, "moved")
         self._tracks = widgets.HTML()
         super().__init__([
             widgets.HBox(
-                [self._controls(), widgets.VBox([self.place, self.problem, self.text],
+                [self._controls(), widgets.VBox([self.place, self.problem, self.theory, self.text],
                                                 layout=widgets.Layout(flex="1 1 560px", min_width="0"))],
                 layout=widgets.Layout(flex_flow="row wrap", align_items="flex-start")),
             self._tracks,
@@ -95,6 +99,7 @@ class Explorer(widgets.VBox):
             "Pin this run": (self.pin, "Keep it as a faint line beside the next ones; once more lets it go"),
             "Reset": (self.reset, "Back to the scenario as it was"),
             "Copy as YAML": (self.copy, "The scenario as it stands now"),
+            "With error bars": (self.error_bars, f"Run it {REPLICATIONS} times: waits with error bars beside theory"),
             "Save chart": (self.save, "As a PNG in the notebook's folder"),
         }
         self.buttons = {}
@@ -208,6 +213,7 @@ class Explorer(widgets.VBox):
         self.problem.value = ""
         self._seen = {name: see(run) for name, run in self.runs.items()}
         self.title = told(list(self._seen.values()))
+        self.theory.value = readout(self.scenario, self.shown)
         self._draw()
         self.status.value = ""
         self._later("rest", _REST_S, self._rest)
@@ -257,6 +263,17 @@ class Explorer(widgets.VBox):
         self.redrive.value = False
         self._quiet = False
         self.refresh()
+
+    def error_bars(self) -> None:
+        """Run what is set several times: waits with error bars beside theory, until something moves again."""
+        if not self.shown:
+            return
+        self.status.value = f"<i>running {REPLICATIONS} times …</i>"
+        try:
+            self.theory.value = readout_beside(compare(self.scenario, self.shown, REPLICATIONS, self.seed.value))
+        except (ScenarioError, RuntimeError, ValueError, AssertionError) as problem:
+            self.problem.value = f'<div style="color:#b00020">{html.escape(str(problem))}</div>'
+        self.status.value = ""
 
     def copy(self) -> None:
         """The scenario as it stands, on the clipboard and as a text to select."""

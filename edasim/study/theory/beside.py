@@ -164,7 +164,7 @@ class Theory:
 
 def _few(reasons: tuple[str, ...], most: int = 3) -> list[str]:
     left = len(reasons) - most
-    return [*reasons[:most], *([f"and {left} more in theory.json"] if left > 0 else [])]
+    return [*reasons[:most], *([f"and {left} more"] if left > 0 else [])]
 
 
 def wait_words(prediction: Prediction) -> str:

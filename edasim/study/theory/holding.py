@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 from edasim.core.quantity import SECOND_NS
 from edasim.core.shapes import Distribution, Exponential
@@ -11,7 +12,8 @@ from edasim.scenario.retry_policy import Retry
 from edasim.scenario.value import Scenario, Service
 from edasim.study.theory.networks import attempts_each
 
-_MOST_ATTEMPTS = 10_000
+_MOST_ATTEMPTS = 1_000
+"""Attempts beyond these wait as long as the last of them."""
 _RARE = 1e-12
 _ROUNDS = 500
 # Mean and variance of a wait between attempts, in its own length and its square: U(0, d), and d/2 + U(0, d/2).
@@ -70,32 +72,46 @@ def handled_share(service: Service, retry: Retry) -> float:
 
 def held(service: Service, retry: Retry) -> Moments:
     """How long a message holds a worker that waits between its attempts, exact unless the jitter is decorrelated."""
-    work = Moments.of(service.work)
-    if not (service.fails or service.poison):
+    return _held(service.work, (service.fails, service.poison), retry)
+
+
+@lru_cache(maxsize=256)
+def _held(distribution: Distribution, chances: tuple[float, float], retry: Retry) -> Moments:
+    work, (fails, poison) = Moments.of(distribution), chances
+    if not (fails or poison):
         return work
-    if service.poison and retry.attempts is None or service.fails == 1 and retry.attempts is None:
+    if retry.attempts is None and (poison or fails == 1) or not math.isfinite(work.mean_s):
         return Moments(math.inf, math.inf)
     if retry.attempts is None and not retry.backoff.first_ns and work.exponential:
-        return Moments(work.mean_s / (1 - service.fails), (work.mean_s / (1 - service.fails)) ** 2, True)
-    return _over_attempts(service, retry, work)
+        return Moments(work.mean_s / (1 - fails), (work.mean_s / (1 - fails)) ** 2, True)
+    if not math.isfinite(work.variance_s2):
+        return Moments(_over_attempts(Moments(work.mean_s, 0.0), chances, retry).mean_s, math.inf)
+    return _over_attempts(work, chances, retry)
 
 
-def _over_attempts(service: Service, retry: Retry, work: Moments) -> Moments:
+def _over_attempts(work: Moments, chances: tuple[float, float], retry: Retry) -> Moments:
     """Conditioned on the number of attempts: the works and waits of so many are independent of each other."""
+    fails, poison = chances
     most = min(retry.attempts or _MOST_ATTEMPTS, _MOST_ATTEMPTS)
-    mean, variance, reached = work.mean_s, work.variance_s2, 1 - service.poison
+    mean, variance, reached = work.mean_s, work.variance_s2, 1 - poison
     first = second = 0.0
-    for made in range(1, most + 1):
-        ends = reached * (1 - service.fails) if made < most else reached + service.poison
-        first += ends * mean
-        second += ends * (variance + mean**2)
-        reached *= service.fails
-        if reached < _RARE and not service.poison:
+    for made in range(1, most):
+        first += reached * (1 - fails) * mean
+        second += reached * (1 - fails) * (variance + mean**2)
+        reached *= fails
+        if reached + poison < _RARE:
             break
         wait = _wait(retry, made)
         mean += work.mean_s + wait.mean_s
         variance += work.variance_s2 + wait.variance_s2
-    return Moments(first, second - first**2)
+    more = max(0, (retry.attempts or most) - most)
+    if more and reached + poison >= _RARE:
+        wait = _wait(retry, most)
+        mean += more * (work.mean_s + wait.mean_s)
+        variance += more * (work.variance_s2 + wait.variance_s2)
+    first += (reached + poison) * mean
+    second += (reached + poison) * (variance + mean**2)
+    return Moments(first, max(0.0, second - first**2))
 
 
 def _wait(retry: Retry, number: int) -> Moments:
@@ -146,14 +162,17 @@ def _caused(service: Service, below: dict[str, Moments]) -> Moments:
     """What the events take that a service publishes: all of them, or one by their shares."""
     parts = [(one.share, below.get(one.event, NOTHING)) for one in service.publishes]
     if service.publishes_one_of:
-        return _mixture(parts)
+        return mixture(parts)
     total = NOTHING
     for _, part in parts:
         total = total.then(part)
     return total
 
 
-def _mixture(parts: list[tuple[float, Moments]]) -> Moments:
+def mixture(parts: list[tuple[float, Moments]]) -> Moments:
+    """One of several, each by its share; nothing for what is left."""
+    if len(parts) == 1 and parts[0][0] == 1:
+        return parts[0][1]
     mean = sum(share * part.mean_s for share, part in parts if share)
     if not math.isfinite(mean):
         return Moments(math.inf, math.inf)
@@ -161,7 +180,7 @@ def _mixture(parts: list[tuple[float, Moments]]) -> Moments:
 
 
 def _sometimes(share: float, spent: Moments) -> Moments:
-    return spent if share == 1 else _mixture([(share, spent)])
+    return mixture([(share, spent)])
 
 
 def _same(one: Moments, other: Moments) -> bool:

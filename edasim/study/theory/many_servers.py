@@ -98,4 +98,5 @@ def allen_cunneen_s(per_s: float, work_s: float, servers: int, scvs: tuple[float
     `scvs` are the squared coefficients of variation of the time between arrivals and of the work; exact for M/G/1 and
     M/M/c. Source: Allen, Probability, Statistics and Queueing Theory (1990), 5.3.
     """
-    return pooled_wait_s(per_s, work_s, servers) * sum(scvs) / 2 if per_s else 0.0
+    wait_s = pooled_wait_s(per_s, work_s, servers)
+    return wait_s * sum(scvs) / 2 if wait_s else 0.0

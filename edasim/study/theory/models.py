@@ -71,8 +71,10 @@ def _queue(station: Station, share: float) -> Stream:
 def _queue_wait(station: Station, share: float) -> float:
     """The mean wait in the queue that gets this share of what comes."""
     queue, hold, servers = _queue(station, share), station.hold, station.servers
-    if math.isinf(servers) or not queue.per_s:
+    if math.isinf(servers) or not queue.per_s or not hold.mean_s:
         return 0.0
+    if queue.per_s * hold.mean_s >= servers:
+        return math.inf
     return _WAITS[_law(queue, hold, servers)[0]](queue, hold, int(servers))
 
 

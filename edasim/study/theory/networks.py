@@ -7,6 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from edasim.study.theory.one_server import single_wait_s
 
+_LARGE = 1e9
+"""Infinite coefficients of variation count as this."""
+
 
 def little(per_s: float, time_s: float) -> float:
     """How many are in a system on average: L = lambda W. Source: Little, Operations Research 9(3), 1961."""
@@ -39,7 +42,7 @@ def departure_scv(load: float, servers: int, scvs: tuple[float, float]) -> float
     An approximation; 1 for M/M/c, as Burke has it. Source: Whitt, The Queueing Network Analyzer (1983), eq. 39.
     """
     load = min(load, 1.0)
-    arrivals, work = scvs
+    arrivals, work = min(scvs[0], _LARGE), min(scvs[1], _LARGE)
     return 1 + (1 - load**2) * (arrivals - 1) + load**2 / math.sqrt(servers) * (max(work, 0.2) - 1)
 
 

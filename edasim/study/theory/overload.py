@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from edasim.core.arrival_process import Arrivals
 from edasim.core.intensity import Poisson
 from edasim.core.quantiles import Floats
 from edasim.core.quantity import SECOND_NS
@@ -22,16 +23,20 @@ BUSY = 0.9
 ORDERS = ""
 """Stands for all services together, where one process does the work of whole orders."""
 _INSTANTS = 200
-_BISECTIONS = 30
+_BISECTIONS = 14
 _MOST_TIMES = 2
 
 
 def warnings(scenario: Scenario, architectures: Sequence[str]) -> list[str]:
     """A sentence for each service that has more to do than it can, or nearly so, in these architectures."""
+    return warnings_of(scenario, {architecture: stations(scenario, architecture) for architecture in architectures})
+
+
+def warnings_of(scenario: Scenario, architectures: Mapping[str, Mapping[str, Station]]) -> list[str]:
+    """The same where the stations of each architecture are known."""
     said: dict[str, list[str]] = {}
     curves = Curves(scenario)
-    for architecture in architectures:
-        found = stations(scenario, architecture)
+    for architecture, found in architectures.items():
         for name in list(found)[:1] if architecture == "monolith" else list(found):
             place = (architecture, ORDERS if architecture == "monolith" else name)
             for sentence in _sentences(scenario, place, found[name], curves):
@@ -96,31 +101,50 @@ def _digits(needs: float, has: int) -> str:
 # --- over time ------------------------------------------------------------------------------------------------
 
 
+class _Rate:
+    """The rate of arrivals in straight pieces; what is random in them has its mean length."""
+
+    def __init__(self, arrivals: Arrivals, length_s: float) -> None:
+        times_s, rates, slopes = [np.zeros(1)], [np.full(1, arrivals.mean_rate)], [np.zeros(1)]
+        for chunk in arrivals.chunks(None) if isinstance(arrivals, Varying) else ():
+            times_s.append(chunk.times_s[:-1])
+            rates.append(chunk.pieces.from_rates)
+            slopes.append(chunk.slope(np.arange(len(chunk.pieces.from_rates))))
+            if chunk.end_s >= length_s:
+                break
+        self._times_s, self._rates, self._slopes = map(np.concatenate, (times_s, rates, slopes))
+
+    def at(self, times_s: Floats) -> Floats:
+        """Orders per second at these times."""
+        piece = np.searchsorted(self._times_s, times_s, side="right") - 1
+        rates: Floats = self._rates[piece] + self._slopes[piece] * (times_s - self._times_s[piece])
+        return rates
+
+
 class Curves:
     """How many times its mean rate each service's messages come over time; flat when no rate changes."""
 
     def __init__(self, scenario: Scenario) -> None:
-        self._arrivals = {name: producer.arrivals for name, producer in scenario.producers.items()}
-        self._parts = _parts(scenario)
+        arrivals = {name: producer.arrivals for name, producer in scenario.producers.items()}
+        changing = any(isinstance(one, Varying) and not isinstance(one, Poisson) for one in arrivals.values())
         self.length_s = (scenario.duration or 0) / SECOND_NS
-        changing = any(isinstance(one, Varying) and not isinstance(one, Poisson) for one in self._arrivals.values())
         self.flat = scenario.duration is None or not changing
+        self._parts = _parts(scenario)
+        self._rates = {} if self.flat else {name: _Rate(one, self.length_s) for name, one in arrivals.items()}
         self.times_s = np.linspace(0.0, self.length_s, 1 if self.flat else _INSTANTS, endpoint=False)
-        rates = {name: self._rate(name, self.times_s) for name in self._arrivals} if not self.flat else {}
+        rates = {name: rate.at(self.times_s) for name, rate in self._rates.items()}
         self._factors = {
             service: np.sum([part * rates[name] for name, part in parts.items()], axis=0) if rates else np.ones(1)
             for service, parts in self._parts.items()
         }
-
-    def _rate(self, producer: str, times_s: Floats) -> Floats:
-        return np.array([self._arrivals[producer].rate_at(float(time_s)) for time_s in times_s])
 
     def factor(self, service: str) -> Floats:
         """At each of the times."""
         return self._factors[service]
 
     def _over(self, service: str, time_s: float, limit: float) -> bool:
-        return sum(part * self._arrivals[name].rate_at(time_s) for name, part in self._parts[service].items()) >= limit
+        here = np.array([time_s])
+        return sum(part * float(self._rates[name].at(here)[0]) for name, part in self._parts[service].items()) >= limit
 
     def _edge_s(self, service: str, place: int, limit: float) -> float:
         """Where the rate crosses a limit between two of the times."""

@@ -11,9 +11,9 @@ from edasim.scenario.broker_options import resolve
 from edasim.scenario.flow import Flow
 from edasim.scenario.retry_policy import Retry
 from edasim.scenario.value import Scenario, Service
-from edasim.study.theory.holding import Moments, attempts_of, handled_share, held, transactions
+from edasim.study.theory.holding import NOTHING, Moments, attempts_of, handled_share, held, mixture, transactions
 from edasim.study.theory.networks import departure_scv
-from edasim.study.theory.partitions import member_shares
+from edasim.study.theory.partitions import Spread
 from edasim.study.theory.streams import Stream, merged, placed
 
 ROUNDS_OF_A_CIRCLE = 3
@@ -53,8 +53,8 @@ class Station:
         if not self.hold.mean_s or not self.coming.per_s:
             return 0.0
         held = (min(1.0, share * self.coming.per_s * self.hold.mean_s / self.servers) for share in self.shares)
-        at_work = self.at_work_s / self.hold.mean_s if math.isfinite(self.hold.mean_s) else 0.0
-        return math.fsum(held) / len(self.shares) * at_work
+        at_work = self.at_work_s / self.hold.mean_s if math.isfinite(self.hold.mean_s) else 1.0
+        return min(1.0, math.fsum(held) / len(self.shares) * at_work)
 
 
 def stations(scenario: Scenario, architecture: str) -> dict[str, Station]:
@@ -64,7 +64,7 @@ def stations(scenario: Scenario, architecture: str) -> dict[str, Station]:
 
 def _product(per_s: float, work_s: float) -> float:
     """Nothing to do takes no time, however long it would take."""
-    return per_s * work_s if per_s else 0.0
+    return per_s * work_s if per_s and work_s else 0.0
 
 
 def policy(scenario: Scenario, service: Service) -> Retry:
@@ -115,15 +115,14 @@ def _monolith(scenario: Scenario) -> dict[str, Station]:
     coming = merged(orders.values())
     reached = reached_shares(scenario)
     holds = transactions(scenario, reached)
-    parts = [(_share(stream.per_s, coming.per_s), holds[event]) for event, stream in orders.items()]
-    mean = sum(share * part.mean_s for share, part in parts if share)
-    hold = parts[0][1] if len(parts) == 1 else Moments(
-        mean, sum(share * part.second_s2 for share, part in parts if share) - mean**2)
-    hold = hold.then(Moments.of(scenario.wire.latency("database-commit")))
+    parts = [(_share(stream.per_s, coming.per_s), holds.get(event, NOTHING)) for event, stream in orders.items()]
+    hold = mixture(parts).then(Moments.of(scenario.wire.latency("database-commit")))
     rates = service_rates(scenario)
     works = {
-        name: _share(rates[name], coming.per_s) * reached[name] * attempts_of(service, policy(scenario, service))
-        * service.work.mean_s for name, service in scenario.services.items()}
+        name: _product(
+            _share(rates[name], coming.per_s) * reached[name],
+            _product(attempts_of(service, policy(scenario, service)), service.work.mean_s),
+        ) for name, service in scenario.services.items()}
     return {name: Station(coming, hold, works[name], threads) for name in scenario.services}
 
 
@@ -196,16 +195,18 @@ def _followed(scenario: Scenario, build: Callable[[str, Stream], Station]) -> di
     rates = service_rates(scenario)
     found: dict[str, Station] = {}
     for _ in range(ROUNDS_OF_A_CIRCLE):
+        in_a_circle = False
         for name in sorted(scenario.services, key=order.rank):
             service = scenario.services[name]
             streams = [orders[event] for event in service.handles if event in orders]
             for other, publisher in scenario.services.items():
                 share = sum(one.share for one in publisher.publishes if one.event in service.handles)
+                in_a_circle |= share > 0 and other not in found
                 if share and other in found:
                     done = replace(leaves(found[other]), per_s=rates[other] * handled[other])
                     streams.append(done.part(share) if share <= 1 else done.times(share))
             found[name] = build(name, replace(merged(streams), per_s=rates[name]))
-        if not any(order.level.values()):
+        if not in_a_circle:
             break
     return {name: found[name] for name in scenario.services}
 
@@ -246,6 +247,9 @@ def _kafka(scenario: Scenario) -> dict[str, Station]:
     """Partitions, each read by one member: a queue for each member, however idle the others are."""
     options = scenario.architectures.kafka
     assert options is not None
+    topic = resolve("kafka topic", options.version, options.topic)
+    consumer = resolve("kafka consumer", options.version, options.consumer)
+    spread = Spread(scenario, int(topic["partitions"]), consumer["partition.assignment.strategy"][0])
     rates = event_rates(scenario)
 
     def build(name: str, coming: Stream) -> Station:
@@ -253,7 +257,7 @@ def _kafka(scenario: Scenario) -> dict[str, Station]:
         servers = servers_of(scenario.services[name])
         if math.isinf(servers):
             return Station(stream, hold, at_work_s, servers)
-        return Station(stream, hold, at_work_s, 1.0, member_shares(scenario, name, rates))
+        return Station(stream, hold, at_work_s, 1.0, spread.member_shares(name, rates))
 
     return _followed(scenario, build)
 

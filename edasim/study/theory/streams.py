@@ -34,7 +34,7 @@ class Stream:
 
     def part(self, share: float) -> Stream:
         """A share of it, taken out at random."""
-        if self.poisson or share >= 1:
+        if self.poisson or share >= 1 or not share:
             return replace(self, per_s=share * self.per_s)
         return Stream(share * self.per_s, split_scv(share, self.scv), "G")
 
@@ -48,7 +48,7 @@ class Stream:
 
     def times(self, factor: float) -> Stream:
         """The same, each so often on average: its attempts."""
-        return replace(self, per_s=factor * self.per_s)
+        return replace(self, per_s=factor * self.per_s if self.per_s else 0.0)
 
 
 def merged(streams: Iterable[Stream]) -> Stream:

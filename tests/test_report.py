@@ -24,7 +24,7 @@ from edasim.report.words import meanings
 from edasim.report.writing import report_text, write_report
 from edasim.scenario.broker_options import SECTIONS
 from edasim.scenario.reading import load
-from edasim.study.compare import compare
+from edasim.study.compare import Interrupted, compare
 from edasim.study.comparison import Comparison, json_text
 from edasim.study.table import PrintedTable
 from tests.study_worlds import SMALL, small_comparison, small_shop
@@ -317,6 +317,33 @@ def test_the_command_writes_the_file_and_says_where(tmp_path: Path, capsys: pyte
     assert answer["replications"] == 2 and set(answer["architectures"]) == {"monolith"}
     assert b"timeout: 2s" in content
     assert [file.name for file in page.parent.iterdir()] == ["page.html"]
+
+
+def test_ctrl_c_leaves_a_report_of_what_was_finished(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, undrawn: None
+) -> None:
+    def stopped(*_: object, **__: object) -> Comparison:
+        one = one_run()
+        raise Interrupted(Comparison(one.scenario, one.seed, 4, one.observations, one.runs))
+
+    monkeypatch.setattr("edasim.study.compare.compare", stopped)
+    assert main(["report", "payment-outage", "--replications", "4", "--out", str(tmp_path / "page.html")]) == 130
+    assert "1 of 4 replications were finished" in capsys.readouterr().err
+    assert "Incomplete: the study was interrupted" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_ctrl_c_while_drawing_leaves_no_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(writing, "_drawn", stopped)
+    (tmp_path / "shop.yml").write_text(SMALL, encoding="utf-8")
+    command = ["report", str(tmp_path / "shop.yml"), "--arch", "kafka", "--replications", "1"]
+    assert main([*command, "--out", str(tmp_path / "page.html")]) == 130
+    assert "page.html is not written" in capsys.readouterr().err
+    assert not (tmp_path / "page.html").exists()
 
 
 def test_a_folder_gets_the_report_under_its_usual_name(

@@ -244,7 +244,7 @@ def test_theory_of_the_queues_is_taken_up_where_there_is_one(undrawn: None, monk
     assert "Load against capacity" in Page(report_text(one_run())).text
     monkeypatch.setattr(Comparison, "theory", lambda self: Theory(), raising=False)
     text = report_text(one_run())
-    assert "wait, payment\nin theory</th><td>M/M/3 &lt;b&gt;</td>" in text
+    assert "wait, payment\nin theory</th><td class=\"text\">M/M/3 &lt;b&gt;</td>" in text
     assert "≈ 3 ms" in text and "≈ is an approximation" in text
 
 

@@ -34,11 +34,14 @@ class Line:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table: the names of its columns, its rows in groups, and what is said about all of them."""
+    """A table: the names of its columns, its rows in groups, what is said about all of them; `texts` are the places of
+    the columns that hold words and not numbers.
+    """
 
     columns: tuple[str, ...]
     groups: tuple[tuple[Line, ...], ...]
     remarks: tuple[str, ...] = ()
+    texts: frozenset[int] = frozenset()
 
 
 def main_table(comparison: Comparison) -> Grid:
@@ -56,7 +59,8 @@ def grid_of(table: Table) -> Grid:
             groups.append([])
     heads = tuple(_plain(column.header) for column in table.columns[1:])
     remarks = tuple(_plain(table.caption or "").splitlines())
-    return Grid(heads, tuple(tuple(group) for group in groups if group), remarks)
+    texts = frozenset(place for place, column in enumerate(table.columns[1:]) if column.justify != "right")
+    return Grid(heads, tuple(tuple(group) for group in groups if group), remarks, texts)
 
 
 def _plain(cell: Any) -> str:

@@ -29,8 +29,8 @@ check: .venv/.ready-to-work ## Look for mistakes without running anything: ruff,
 	$(RUN) -m codespell_lib
 	$(if $(NOTEBOOKS),$(RUN) -m nbstripout --verify $(NOTEBOOKS),@echo "There are no notebooks to look at.")
 
-bench: .venv/.ready-to-work ## Measure the speed beside two plain models, and how time and memory grow.
-	@$(RUN) benchmarks/bench.py
+bench: .venv/.ready-to-work ## Measure the speed beside two plain models and Ciw, and write docs/benchmarks.md.
+	@$(RUN) benchmarks/bench.py --write docs/benchmarks.md
 
 screenshots: .venv/.ready-to-work ## Take the pictures of the lab in docs/images from a real browser (it needs chromium).
 	@$(RUN) tools/screenshots.py

@@ -1,4 +1,4 @@
-"""How fast edasim is, as ratios to two plain models of the same work, and how its time and memory grow.
+"""How fast edasim is: beside two plain models of the same work, beside Ciw, and how its time and memory grow.
 
 `make bench`, or `python benchmarks/bench.py --help`. The models take turns in one process, so that a machine
 that slows down slows all of them; the medians of the rounds count, and each ratio is one of runs of one round.
@@ -9,20 +9,23 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import os
 import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import heapq_loop, usual_simpy
+from benchmarks import heapq_loop, peers, usual_simpy
+from benchmarks.rows import Part, Row, at_least, at_most, page, table
 from benchmarks.workload import Workload
+from edasim.core.files import write_whole
 from edasim.scenario.value import Scenario
 from edasim.simulate import simulate
 
@@ -32,29 +35,6 @@ EDASIM, USUAL, HEAPQ, HEAPQ_IN_BLOCKS = "edasim", "usual SimPy", "heapq loop", "
 MOVED_ORDERS = 2_000
 SIZES = (2_000, 20_000, 200_000)
 QUICK_SIZES = (500, 5_000, 50_000)
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table. `target` is empty for what is only told."""
-
-    what: str
-    value: float
-    unit: str
-    target: str = ""
-    met: bool | None = None
-
-
-def at_least(what: str, value: float, target: float, aim: float | None = None) -> Row:
-    """A ratio that should be large."""
-    text = f"at least {target:g}" + (f", aim {aim:g}" if aim else "")
-    return Row(what, value, "", text, value >= target)
-
-
-def at_most(what: str, value: float, unit: str, target: float, aim: float | None = None) -> Row:
-    """A number that should be small."""
-    text = f"at most {target:g}" + (f", aim {aim:g}" if aim else "")
-    return Row(what, value, unit, text, value <= target)
 
 
 # --- speed beside the plain models ----------------------------------------------------------------------------
@@ -225,55 +205,79 @@ def slider_rows(slider: dict[str, dict[str, float]]) -> list[Row]:
     return rows
 
 
-# --- the table ------------------------------------------------------------------------------------------------
-
-
-def table(rows: Sequence[Row]) -> str:
-    """The rows as text."""
-    width = max(len(row.what) for row in rows)
-    lines = []
-    for row in rows:
-        number = f"{row.value:,.0f}" if abs(row.value) >= 100 else f"{row.value:.2f}"
-        verdict = "" if row.met is None else f"{'met   ' if row.met else 'MISSED'}  ({row.target})"
-        lines.append(f"{row.what:<{width}}  {number:>9} {row.unit:<8}  {verdict}".rstrip())
-    return "\n".join(lines)
+# --- all of it ------------------------------------------------------------------------------------------------
 
 
 def machine() -> str:
     """Where this was measured."""
-    return f"Python {platform.python_version()} on {platform.system()} {platform.machine()}, CPU time of one process"
+    cores = os.cpu_count() or 1
+    return (f"Python {platform.python_version()} on {platform.system()} {platform.machine()} with {cores} "
+            f"{'core' if cores == 1 else 'cores'}, CPU time of one process")
+
+
+def parts_of(given: argparse.Namespace) -> Iterator[tuple[Part, dict[str, Any]]]:
+    """Measure one part after the other: what a reader sees, and the raw numbers by their name in the JSON."""
+    quick = given.quick
+    orders, rounds = (min(given.orders, 3_000), min(given.rounds, 3)) if quick else (given.orders, given.rounds)
+    speeds = measure_speed(Workload(orders=orders), rounds)
+    how = f"{orders:,} orders in each run, the models in turns, medians of {rounds} rounds."
+    yield Part("Beside two plain models of the same work", how, speed_rows(speeds)), {"speed": speeds}
+    if not given.no_growth:
+        growth_rounds = 1 if quick else 3
+        growth = measure_growth(QUICK_SIZES if quick else SIZES, growth_rounds)
+        how = f"Runs of three sizes in turns, each in a fresh process, medians of {counted_rounds(growth_rounds)}."
+        yield Part("Growth in time and memory", how, growth_rows(growth)), {"growth": growth}
+    if not given.no_slider:
+        moves = 5 if quick else 15
+        slider = measure_slider(moves)
+        how = f"From a slider's move to the finished picture, medians of {moves} moves."
+        yield Part("A slider in the lab", how, slider_rows(slider)), {"slider": slider}
+    if not given.no_peers:
+        yield peers.part(quick, given.rounds), {}
+
+
+def counted_rounds(rounds: int) -> str:
+    """`1 round`, `3 rounds`."""
+    return f"{rounds} round{'' if rounds == 1 else 's'}"
+
+
+def options() -> argparse.ArgumentParser:
+    """What can be asked for."""
+    parser = argparse.ArgumentParser(description="Measure the speed of edasim beside two plain models and Ciw.")
+    parser.add_argument("--orders", type=int, default=10_000, help="orders of one run beside the plain models")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each model has its turn")
+    parser.add_argument("--quick", action="store_true", help="fewer and smaller runs: a first impression")
+    parser.add_argument("--no-growth", action="store_true", help="without the growth in time and memory")
+    parser.add_argument("--no-slider", action="store_true", help="without the moves of a slider (they need the lab)")
+    parser.add_argument("--no-peers", action="store_true", help="without Ciw (it is installed into .venv-ciw)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
+    parser.add_argument("--write", metavar="FILE", help="write it all as a page, too")
+    parser.add_argument("--one", nargs=2, metavar=("BROKER", "ORDERS"), help="one run of one size, as JSON")
+    return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, and print the table or JSON."""
-    parser = argparse.ArgumentParser(description="Measure the speed of edasim beside two plain models.")
-    parser.add_argument("--orders", type=int, default=10_000, help="orders of one run beside the plain models")
-    parser.add_argument("--rounds", type=int, default=5, help="how often each model has its turn")
-    parser.add_argument("--quick", action="store_true", help="fewer and smaller runs: a first impression")
-    parser.add_argument("--no-growth", action="store_true", help="only the comparison with the plain models")
-    parser.add_argument("--no-slider", action="store_true", help="without the moves of a slider (they need the lab)")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
-    parser.add_argument("--one", nargs=2, metavar=("BROKER", "ORDERS"), help="one run of one size, as JSON")
-    given = parser.parse_args(arguments)
+    given = options().parse_args(arguments)
     if given.one:
         print(json.dumps(measure_one_size(given.one[0], int(given.one[1]))))
         return 0
-    orders, rounds = (min(given.orders, 3_000), min(given.rounds, 3)) if given.quick else (given.orders, given.rounds)
-    speeds = measure_speed(Workload(orders=orders), rounds)
-    rows = speed_rows(speeds)
-    growth: dict[str, Any] = {}
-    if not given.no_growth:
-        growth = measure_growth(QUICK_SIZES if given.quick else SIZES, 1 if given.quick else 3)
-        rows += growth_rows(growth)
-    slider: dict[str, Any] = {}
-    if not given.no_slider:
-        slider = measure_slider(5 if given.quick else 15)
-        rows += slider_rows(slider)
+    parts: list[Part] = []
+    raw: dict[str, Any] = {"machine": machine(), "orders": given.orders, "rounds": given.rounds, "quick": given.quick}
+    for part, numbers in parts_of(given):
+        parts.append(part)
+        raw |= numbers
+        if not given.json:
+            print("\n\n".join(text for text in (part.name, part.how, table(part.rows), *part.remarks) if text), "\n")
+            sys.stdout.flush()
     if given.json:
-        print(json.dumps({"machine": machine(), "orders": orders, "rounds": rounds, "speed": speeds, "slider": slider,
-                          "growth": growth, "rows": [asdict(row) for row in rows]}, indent=2))
+        raw["rows"] = [asdict(row) for part in parts for row in part.rows]
+        raw["remarks"] = [remark for part in parts for remark in part.remarks]
+        print(json.dumps(raw, indent=2))
     else:
-        print(f"{orders:,} orders, medians of {rounds} rounds; {machine()}\n\n{table(rows)}")
+        print(f"Measured with {machine()}.")
+    if given.write:
+        write_whole(given.write, page(machine(), parts))
     return 0
 
 

@@ -307,3 +307,9 @@ def test_the_package_never_opens_a_window() -> None:
         if isinstance(node, ast.Attribute) and ast.unparse(node) in ("plt.show", "pyplot.show")
     ]
     assert shown == []
+
+
+def test_a_curve_that_never_leaves_zero_has_the_time_of_the_run_below_it() -> None:
+    one = compare(small_shop(), ["monolith"], replications=1, seed=7)
+    ax = staleness(one, ax=picture().add_subplot())
+    assert ax.get_xlim()[1] == pytest.approx(8 * 1.02)

@@ -24,7 +24,7 @@ from edasim.report.words import meanings
 from edasim.report.writing import report_text, write_report
 from edasim.scenario.broker_options import SECTIONS
 from edasim.scenario.reading import load
-from edasim.study.compare import compare
+from edasim.study.compare import Interrupted, compare
 from edasim.study.comparison import Comparison, json_text
 from edasim.study.table import PrintedTable
 from tests.study_worlds import SMALL, small_comparison, small_shop
@@ -168,13 +168,15 @@ def test_all_numbers_have_the_ends_of_their_intervals_and_differences_their_redu
     comparison = small_comparison()
     numbers = {line.name: line for group in all_numbers(comparison).groups for line in group}
     found = comparison.interval("monolith", "orders.refused")
-    assert numbers["orders.refused"].cells[0].text == f"{found.mean:.4g} ({found.low:.4g} to {found.high:.4g})"
+    refused = numbers["orders.refused"].cells[0]
+    assert (refused.text, refused.below) == (f"{found.mean:.4g}", f"{found.low:.4g} to {found.high:.4g}")
     assert set(numbers) >= {"services.payment.wait_s.p99", "torn_peak", "conservation"}
     differences = all_differences(comparison)
     assert differences is not None
-    refused = next(line for line in differences.groups[0] if line.name == "orders.refused")
+    apart = next(line for line in differences.groups[0] if line.name == "orders.refused").cells[1]
     saved = comparison.difference("kafka", "orders.refused").variance_reduction
-    assert refused.cells[1].below == f"{saved:.0%} of the variance".replace("-", "−")
+    assert apart.below.splitlines()[1] == f"{saved:.0%} of the variance".replace("-", "−")
+    assert " to " in apart.below.splitlines()[0]
     assert all_differences(one_run()) is None
 
 
@@ -242,7 +244,7 @@ def test_theory_of_the_queues_is_taken_up_where_there_is_one(undrawn: None, monk
     assert "Load against capacity" in Page(report_text(one_run())).text
     monkeypatch.setattr(Comparison, "theory", lambda self: Theory(), raising=False)
     text = report_text(one_run())
-    assert "wait, payment\nin theory</th><td>M/M/3 &lt;b&gt;</td>" in text
+    assert "wait, payment\nin theory</th><td class=\"text\">M/M/3 &lt;b&gt;</td>" in text
     assert "≈ 3 ms" in text and "≈ is an approximation" in text
 
 
@@ -317,6 +319,33 @@ def test_the_command_writes_the_file_and_says_where(tmp_path: Path, capsys: pyte
     assert answer["replications"] == 2 and set(answer["architectures"]) == {"monolith"}
     assert b"timeout: 2s" in content
     assert [file.name for file in page.parent.iterdir()] == ["page.html"]
+
+
+def test_ctrl_c_leaves_a_report_of_what_was_finished(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, undrawn: None
+) -> None:
+    def stopped(*_: object, **__: object) -> Comparison:
+        one = one_run()
+        raise Interrupted(Comparison(one.scenario, one.seed, 4, one.observations, one.runs))
+
+    monkeypatch.setattr("edasim.study.compare.compare", stopped)
+    assert main(["report", "payment-outage", "--replications", "4", "--out", str(tmp_path / "page.html")]) == 130
+    assert "1 of 4 replications were finished" in capsys.readouterr().err
+    assert "Incomplete: the study was interrupted" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_ctrl_c_while_drawing_leaves_no_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(writing, "_drawn", stopped)
+    (tmp_path / "shop.yml").write_text(SMALL, encoding="utf-8")
+    command = ["report", str(tmp_path / "shop.yml"), "--arch", "kafka", "--replications", "1"]
+    assert main([*command, "--out", str(tmp_path / "page.html")]) == 130
+    assert "page.html is not written" in capsys.readouterr().err
+    assert not (tmp_path / "page.html").exists()
 
 
 def test_a_folder_gets_the_report_under_its_usual_name(

@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 
 from edasim.charts.style import FAULT, QUIET, inches, look, text_colour
 from edasim.study.comparison import Comparison
-from edasim.study.focus import spike_windows
+from edasim.study.focus import span_s, spike_windows
 from edasim.study.words import capitalised, summed_up
 
 _HALF_LETTER = 0.0065
@@ -81,7 +81,10 @@ def draw_bands(ax: Axes, comparison: Comparison) -> None:
 
 
 def draw_curves(ax: Axes, comparison: Comparison, curve: str) -> float:
-    """A line for each architecture with its interval as a band; returns until when anything moves, in s."""
+    """A line for each architecture with its interval as a band; returns until when anything moves, in s.
+
+    Where nothing ever does, it is until when orders are placed.
+    """
     last_s = 0.0
     for name in comparison.architectures:
         times_s, mean, half = comparison.curve(name, curve)
@@ -91,7 +94,7 @@ def draw_curves(ax: Axes, comparison: Comparison, curve: str) -> float:
         ax.fill_between(times_s, np.maximum(mean - half, 0), mean + half, color=looks.colour, alpha=0.18, linewidth=0)
         moving = np.flatnonzero(np.abs(np.diff(mean)) > 1e-9)
         last_s = max(last_s, float(times_s[moving[-1] + 1]) if len(moving) else 0.0)
-    return last_s
+    return last_s or span_s(comparison.scenario)
 
 
 def label_ends(ax: Axes, labels: Sequence[Label]) -> None:

@@ -159,7 +159,10 @@ def _zoom_end_s(comparison: Comparison, last_s: float) -> float:
     view = comparison.focus
     waits = [comparison.interval(name, "catch_up_s").mean for name in comparison.architectures]
     longest_s = max((wait for wait in waits if math.isfinite(wait)), default=0.0)
-    return last_s if view.whole else min(last_s, view.end_s + max(1.35 * longest_s, 0.8 * (view.end_s - view.start_s)))
+    if view.whole:
+        return last_s
+    after_s = view.end_s + max(1.35 * longest_s, 0.8 * (view.end_s - view.start_s))
+    return max(view.end_s, min(last_s, after_s))
 
 
 def _fit_height(ax: Axes, comparison: Comparison, start_s: float, end_s: float) -> None:

@@ -122,12 +122,12 @@ def _edges(graph: nx.DiGraph) -> str:
 
 
 def _shown(name: str, figure: Figure, alt: str, caption: str, details: str = "") -> Shown:
-    drawn, page = BytesIO(), BytesIO()
+    page, smaller = BytesIO(), BytesIO()
     with styled():
-        figure.savefig(drawn, format="png")
-    picture = Image.open(drawn).convert("RGB")
+        figure.savefig(page, format="png")
+    picture = Image.open(page).convert("RGB")
     # Charts have few colours: a palette makes the file a third as large, and nobody sees it.
     few = picture.quantize(_COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    few.save(page, "png", optimize=True)
-    source = f"data:image/png;base64,{base64.b64encode(page.getvalue()).decode('ascii')}"
+    few.save(smaller, "png", optimize=True)
+    source = f"data:image/png;base64,{base64.b64encode(smaller.getvalue()).decode('ascii')}"
     return Shown(name, source, picture.width, picture.height, alt, caption, details)

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edasim.study.comparison import Comparison
-from edasim.study.words import display
+from edasim.study.words import display, grouped
 
 NOTHING = "–"
 
@@ -34,11 +34,14 @@ class Line:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table: the names of its columns, its rows in groups, and what is said about all of them."""
+    """A table: the names of its columns, its rows in groups, what is said about all of them; `texts` are the places of
+    the columns that hold words and not numbers.
+    """
 
     columns: tuple[str, ...]
     groups: tuple[tuple[Line, ...], ...]
     remarks: tuple[str, ...] = ()
+    texts: frozenset[int] = frozenset()
 
 
 def main_table(comparison: Comparison) -> Grid:
@@ -56,7 +59,8 @@ def grid_of(table: Table) -> Grid:
             groups.append([])
     heads = tuple(_plain(column.header) for column in table.columns[1:])
     remarks = tuple(_plain(table.caption or "").splitlines())
-    return Grid(heads, tuple(tuple(group) for group in groups if group), remarks)
+    texts = frozenset(place for place, column in enumerate(table.columns[1:]) if column.justify != "right")
+    return Grid(heads, tuple(tuple(group) for group in groups if group), remarks, texts)
 
 
 def _plain(cell: Any) -> str:
@@ -79,7 +83,7 @@ def all_numbers(comparison: Comparison) -> Grid:
     by_name = {name: dict(_leaves(node)) for name, node in nodes.items()}
     paths = list(dict.fromkeys(path for found in by_name.values() for path in found))
     lines = tuple(
-        Line(path, tuple(Cell(_number(by_name[name].get(path))) for name in comparison.architectures)) for path in paths
+        Line(path, tuple(_number(by_name[name].get(path)) for name in comparison.architectures)) for path in paths
     )
     return Grid(tuple(map(display, comparison.architectures)), (lines,))
 
@@ -99,7 +103,9 @@ def _difference(node: Mapping[str, float | None] | None) -> Cell:
     if node is None or node["mean"] is None or node["mean"] == node["low"] == node["high"] == 0:
         return Cell(NOTHING)
     saved = node["variance_reduction"]
-    return Cell(_number(node), "" if saved is None else f"{saved:.0%} of the variance".replace("-", "−"))
+    number = _number(node)
+    told = "" if saved is None else f"{grouped(100 * saved)}% of the variance"
+    return Cell(number.text, "\n".join(filter(None, (number.below, told))))
 
 
 def _leaves(node: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
@@ -110,17 +116,17 @@ def _leaves(node: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, An
             yield before + key, value
 
 
-def _number(value: Any) -> str:
-    """`12.3 (11.9 to 12.7)` in four digits; what is infinite or unknown is a dash."""
+def _number(value: Any) -> Cell:
+    """A number in four digits, and under it the two ends of its interval; what is infinite or unknown is a dash."""
     if isinstance(value, Mapping):
-        if value["mean"] is None:
-            return NOTHING
-        ends = [value["low"], value["high"]]
-        span = "" if None in ends else f" ({_digits(ends[0])} to {_digits(ends[1])})"
-        return _digits(value["mean"]) + (span if ends[0] != ends[1] else "")
+        mean, low, high = value["mean"], value["low"], value["high"]
+        if mean is None:
+            return Cell(NOTHING)
+        known = low is not None and high is not None and low != high
+        return Cell(_digits(mean), f"{_digits(low)} to {_digits(high)}" if known else "")
     if isinstance(value, str):
-        return value
-    return NOTHING if value is None else _digits(value)
+        return Cell(value)
+    return Cell(NOTHING if value is None else _digits(value))
 
 
 def _digits(value: float) -> str:

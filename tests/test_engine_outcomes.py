@@ -187,3 +187,27 @@ def test_nobody_is_busier_than_all_the_time(architecture: str) -> None:
     scenario = shop(services={"payment": payment}, wire="default").change({"services.payment.workers": 8}, at="1s")
     run = simulate(scenario.change({"services.payment.work": "2s"}, at="1s"), architecture)
     assert run.summary().services["payment"].utilisation <= 1
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_nobody_waits_for_what_a_service_would_have_published_before_it_joined(architecture: str) -> None:
+    services = {
+        "payment": {"handles": "OrderPlaced", "work": "10ms"},
+        "rating": {"handles": "OrderPlaced", "work": "10ms", "publishes": "Rated", "joins": "1s"},
+        "mail": {"handles": "Rated", "work": "10ms"},
+    }
+    run = simulate(shop(services=services), architecture, 7)
+    assert 0 < sum(time_s < 1 for time_s in times_s(run, "placed")) < 40
+    assert (outcome(run, "done"), outcome(run, "lost")) == (40, 0)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_after_it_joined_they_do(architecture: str) -> None:
+    services = {
+        "rating": {"handles": "OrderPlaced", "work": "10ms", "publishes": "Rated", "joins": "500ms"},
+        "mail": {"handles": "Rated", "work": "10ms", "fails": "100%"},
+    }
+    run = simulate(shop(services=services, retry={"attempts": 1}), architecture, 7)
+    late = sum(time_s >= 0.5 for time_s in times_s(run, "placed"))
+    assert outcome(run, "done") == 40 - late
+    assert outcome(run, "parked" if architecture in BROKERED else "refused") == late > 0

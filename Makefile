@@ -34,6 +34,7 @@ bench: .venv/.ready-to-work ## Measure the speed beside two plain models, and ho
 
 fuzz: .venv/.ready-to-work ## Run 10,000 random scenarios and mutated files (SEED=123 runs one again, FROM=123 goes on there).
 	@$(RUN) -m tools.fuzz $(if $(SEED),--seed $(SEED),--from $(or $(FROM),1) --number $(or $(NUMBER),10000))
+	$(if $(SEED),,@$(RUN) -m tools.mutate $(or $(FROM),1) $(or $(NUMBER),10000))
 
 screenshots: .venv/.ready-to-work ## Take the pictures of the lab in docs/images from a real browser (it needs chromium).
 	@$(RUN) tools/screenshots.py

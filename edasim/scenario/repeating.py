@@ -44,7 +44,7 @@ class Repeating:
         slots = self._slots(service)
         usual = messages * (_usual(service, retry, self._whole_s) - 1.0)
         more = self._at_most(slots, usual, work_s)
-        for fault in self._faults("failing", name):
+        for fault in [*self._faults("failing", name), *self._nobody_there(name, service)]:
             tries = min(_most_tries(retry, self._length_s(fault), 0.0), _geometric(_share(fault)))
             again = messages * self._met(fault) * (tries - 1.0)
             more += self._at_most(slots, again, _wait_s(retry, 1)) if by_worker else again
@@ -94,6 +94,14 @@ class Repeating:
         for fault in self._scenario.faults.values():
             if fault.kind == kind and fault.target == target:
                 yield fault
+
+    def _nobody_there(self, name: str, service: Service) -> Iterator[Fault]:
+        """Faults that take all workers away: a call over RPC then fails at once, while brokers keep the message."""
+        if self._scenario.architectures.rpc is not None:
+            for kind in ("crash", "stop"):
+                for fault in self._faults(kind, name):
+                    if fault.workers is None or fault.workers >= service.workers:
+                        yield fault
 
     def _length_s(self, fault: Fault) -> float:
         left_s = max(0.0, self._whole_s - (fault.at or 0) / SECOND_NS)

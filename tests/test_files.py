@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import edasim
-from edasim.core.files import NotWritten, write_whole
+from edasim.core.files import NotWritten, harmless_cell, write_whole
 from edasim.scenario.value import Scenario
 from edasim.study.compare import compare
 
@@ -133,3 +133,13 @@ def test_whoever_writes_results_writes_them_whole() -> None:
     writes = re.compile(r"\.write_(?:text|bytes)\(|\bopen\([^)]*[\"'][rb]*[wax+]|\.touch\(|savefig\((?!page)")
     found = {str(file.relative_to(PACKAGE)) for file in PACKAGE.rglob("*.py") if writes.search(file.read_text("utf-8"))}
     assert found == set(allowed)
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx", "\r=1", " =cmd|' /C calc'!A0"])
+def test_a_cell_that_a_spreadsheet_would_calculate_is_made_a_text(text: str) -> None:
+    assert harmless_cell(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("text", ["", "payment", "3.5", "a=b", "Order processing"])
+def test_any_other_cell_stays_as_it_is(text: str) -> None:
+    assert harmless_cell(text) == text

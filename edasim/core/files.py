@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from secrets import token_hex
 
 
 class NotWritten(OSError):
@@ -25,7 +24,7 @@ def write_whole(path: str | os.PathLike[str], content: str | bytes) -> Path:
     file or the new one and never a half; a link of that name is replaced and not followed. Raises NotWritten.
     """
     target = Path(path)
-    beside = target.with_name(f".edasim-{token_hex(8)}.part")
+    beside = target.with_name(f".edasim-{os.urandom(8).hex()}.part")
     try:
         with open(beside, "xb") as stream:
             stream.write(content.encode("utf-8") if isinstance(content, str) else content)
@@ -36,3 +35,8 @@ def write_whole(path: str | os.PathLike[str], content: str | bytes) -> Path:
             raise NotWritten(target, error) from None
         raise
     return target
+
+
+def harmless_cell(text: str) -> str:
+    """A text as a cell of a CSV file: what a spreadsheet would take for a formula gets an apostrophe in front."""
+    return f"'{text}" if text.lstrip()[:1] in ("=", "+", "-", "@") or text[:1] in ("\t", "\r") else text

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import gc
+from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from edasim.core.guard import Guard
 from edasim.core.journal import Facts, Journal, Place
 from edasim.core.message import Messages
 from edasim.scenario.estimating import estimate
+from edasim.scenario.sharing import cores, unused
 from edasim.scenario.value import Scenario
 from edasim.services.faults import Band, Faults
 from edasim.services.shop import Shop
@@ -52,7 +54,9 @@ class UnknownArchitecture(ValueError):
 class Run:
     """One scenario, one architecture, one seed, and everything that happened.
 
-    Times are nanoseconds since the start.  `capacities` says from when on each service had how many workers.
+    Times are nanoseconds since the start.  `capacities` says from when on each service (or the one process) had how
+    many workers, `cores` how many cores they shared; unlimited ones are infinite.  `placed_by` is the number of each
+    order's producer, in the order of the file, and empty where there is but one.
     `closed_ns` is when the last order could be placed, `end_ns` when the run stopped; `quiet` says whether nothing
     was owed any more then, `owed` which messages were.  `bands` are the faults as they held.
     """
@@ -62,7 +66,9 @@ class Run:
     seed: int
     journal: Journal
     messages: Messages
-    capacities: list[tuple[int, dict[str, int]]]
+    capacities: list[tuple[int, dict[str, float]]]
+    cores: list[tuple[int, dict[str, float]]] = field(default_factory=list)
+    placed_by: array[int] = field(default_factory=lambda: array("B"))
     closed_ns: int = 0
     end_ns: int = 0
     quiet: bool = False
@@ -74,8 +80,8 @@ class Run:
     _summary: Summary | None = None
 
     @property
-    def capacity(self) -> dict[str, int]:
-        """How many workers each service (or the one process) was given at the start."""
+    def capacity(self) -> dict[str, float]:
+        """How many workers each service (or the one process) was given at the start; infinite for unlimited ones."""
         return self.capacities[0][1]
 
     @property
@@ -165,9 +171,11 @@ def simulate(scenario: Scenario, architecture: str, seed: int = 1, *, shuffle_ti
     wired.begin()
     faults.begin()
     run = Run(scenario, architecture, seed, shop.world.journal, shop.world.messages, [(0, wired.capacity())],
-              bands=faults.bands, not_applicable=faults.not_applicable)
+              [(0, cores(scenario, architecture))], shop.placed_by, bands=faults.bands,
+              not_applicable=faults.not_applicable)
     if not wired.dead_letters:
         run.not_applicable += [f"redrive of {name}" for name, spec in scenario.services.items() if spec.redrive]
+    run.not_applicable += unused(scenario, architecture)
     _date_changes(shop, wired, run)
     shop.begin()
     with _no_cycle_collection():
@@ -201,6 +209,7 @@ def _date_changes(shop: Shop, wired: Architecture, run: Run) -> None:
                 shop.configure(scenario)
                 wired.configure(scenario)
                 run.capacities.append((shop.world.clock.now_ns, wired.capacity()))
+                run.cores.append((shop.world.clock.now_ns, cores(scenario, run.architecture)))
 
         shop.world.clock.at(at_ns, apply)
 

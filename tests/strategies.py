@@ -147,6 +147,7 @@ def backoff(dice: Dice) -> str:
 def retry(dice: Dice) -> Data:
     """How failed attempts are repeated."""
     return some(dice, {
+        "budget": (0.2, lambda dice: some(dice, BUDGET)),
         "attempts": (0.8, lambda dice: dice.pick([1, 2, 3, 5, 8, "unlimited"])),
         "backoff": (0.7, backoff),
         "jitter": (0.6, lambda dice: dice.pick(["none", "full", "equal", "decorrelated"])),
@@ -154,12 +155,41 @@ def retry(dice: Dice) -> Data:
     })  # fmt: skip
 
 
+BUDGET: dict[str, tuple[float, Callable[[Dice], Any]]] = {
+    "earns": (0.6, share(50)),
+    "cap": (0.6, lambda dice: dice.pick([1, 5, 100])),
+}
+STORE: dict[str, tuple[float, Callable[[Dice], Any]]] = {
+    "replication": (0.4, lambda dice: dice.pick(["all", "quorum-only"])),
+    "readers": (0.4, lambda dice: dice.chance(0.5)),
+    **{step: (0.4, random_duration(0, 20)) for step in ("write", "write-ack", "read", "read-reply")},
+}
+
+
+def breaker(dice: Dice) -> Data:
+    """When a caller stops calling."""
+    rate = {"failure-rate": f"{dice.whole(1, 100)}%", "window": dice.whole(1, 20)}
+    return {**dice.pick([{"failures": dice.whole(1, 5)}, rate]),
+            **some(dice, {"open-for": (0.7, duration(50, 3000)), "probes": (0.5, lambda dice: dice.whole(1, 3))})}
+
+
+def store(dice: Dice) -> Data:
+    """Where a service keeps its state."""
+    replicas = dice.whole(1, 5)
+    quorums = {"write-quorum": dice.whole(1, replicas), "read-quorum": dice.whole(1, replicas)}
+    made = {"replicas": replicas, **quorums, **some(dice, STORE)}
+    return {**made, "write-quorum": 0, "replication": "all"} if dice.chance(0.1) else made
+
+
 SERVICE: dict[str, tuple[float, Callable[[Dice], Any]]] = {
-    "workers": (0.7, lambda dice: dice.whole(1, 4)),
+    "workers": (0.7, lambda dice: dice.pick([1, 2, 3, 4, "unlimited"])),
+    "cores": (0.2, lambda dice: dice.pick([1, 2, "unlimited"])),
+    "breaker": (0.2, breaker),
+    "store": (0.15, store),
     "fails": (0.3, share(40)),
     "poison": (0.2, share(15)),
     "required": (0.2, lambda dice: dice.chance(0.5)),
-    "idempotent": (0.3, lambda dice: dice.chance(0.7)),
+    "idempotent": (0.3, lambda dice: dice.pick([True, True, False, {"remembers": 5}, {"for": "500ms"}])),
     "joins": (0.1, duration(0, 3000)),
     "retry": (0.2, retry),
     "dead-letters": (0.2, lambda dice: dice.chance(0.5)),
@@ -168,11 +198,17 @@ PRODUCER: dict[str, tuple[float, Callable[[Dice], Any]]] = {
     "key": (0.5, lambda dice: dice.pick(["customer", "product"])),
     "keys": (0.7, keys),
     "size": (0.2, lambda dice: dice.pick(["1kB", "16KiB", "200B", "0B"])),
+    "priority": (0.3, lambda dice: dice.pick([0, 1, 5, 255])),
 }
 CLIENT: dict[str, tuple[float, Callable[[Dice], Any]]] = {
     "timeout": (0.7, lambda dice: dice.pick(["none", "1s", "300ms", "5s", "50ms"])),
     "retries": (0.5, lambda dice: dice.whole(0, 3)),
     "backoff": (0.4, backoff),
+    "budget": (0.2, lambda dice: some(dice, BUDGET)),
+}
+LINES: dict[str, tuple[float, Callable[[Dice], Any]]] = {
+    "queue-limit": (0.3, lambda dice: dice.pick([0, 1, 5, "unlimited"])),
+    "discipline": (0.3, lambda dice: dice.pick(["fifo", "priority"])),
 }
 LINKS = ("producer-to-broker", "broker-to-producer", "broker-to-consumer", "consumer-to-broker", "broker-to-broker",
          "gateway-to-service", "service-to-gateway", "append", "route", "flush", "database-commit")  # fmt: skip
@@ -183,10 +219,13 @@ WIRE: dict[str, tuple[float, Callable[[Dice], Any]]] = {
     **{link: (0.15, random_duration(0, 8)) for link in LINKS},
 }
 MONOLITH: dict[str, tuple[float, Callable[[Dice], Any]]] = {
-    "threads": (0.5, lambda dice: dice.whole(1, 6)),
+    **LINES,
+    "threads": (0.5, lambda dice: dice.pick([1, 2, 4, 6, "unlimited"])),
+    "cores": (0.2, lambda dice: dice.pick([1, 2])),
     "cancels": (0.4, lambda dice: dice.chance(0.7)),
 }
 RPC: dict[str, tuple[float, Callable[[Dice], Any]]] = {
+    **LINES,
     "calls": (0.6, lambda dice: dice.pick(["sequential", "parallel"])),
     "open-requests": (0.3, lambda dice: dice.pick([1, 3, 200])),
     "timeout": (0.4, lambda dice: dice.pick(["none", "100ms", "1s"])),
@@ -266,6 +305,8 @@ def _consumer_options(dice: Dice) -> Data:
 def _queue(dice: Dice) -> Data:
     kind = dice.pick(["classic", "quorum"])
     options = {"x-queue-type": kind, **some(dice, QUEUE), **(some(dice, QUORUM) if kind == "quorum" else {})}
+    if kind == "classic" and dice.chance(0.3):
+        options["x-max-priority"] = dice.pick([1, 10])
     overflows = ["drop-head", "reject-publish", *(["reject-publish-dlx"] if kind == "classic" else [])]
     return {**options, **({"x-overflow": dice.pick(overflows)} if dice.chance(0.4) else {})}
 
@@ -318,6 +359,11 @@ def fault(dice: Dice, made: Data, sources: list[str]) -> Data:
               *(f"gateway -> {name}" for name in names)]  # fmt: skip
     fitting = {"unavailable": processes, "crash": processes, "stop": processes, "failing": handling, "deploy": names,
                "slow": [*handling, *linked[len(names) + len(sources) + 2 :]]}  # fmt: skip
+    replicas = [f"{name}.replica-1" for name in names if "store" in made[name]]
+    fitting["unavailable"], fitting["failing"] = processes + replicas, handling + replicas
+    if "unlimited" in [made[name].get("workers") for name in names]:
+        fitting["deploy"] = [name for name in names if made[name].get("workers") != "unlimited"]
+        kind = kind if fitting["deploy"] else "slow"
     target = dice.pick(fitting.get(kind, linked))
     spec: Data = {kind: target}
     repeated = dice.chance(0.2)
@@ -335,8 +381,11 @@ def fault(dice: Dice, made: Data, sources: list[str]) -> Data:
         "deploy": {"rolling": duration(100, 900)(dice)},
     }
     spec |= additions.get(kind, {})
+    if kind == "duplicating" and dice.chance(0.4):
+        spec["after"] = duration(1, 2000)(dice)
     if kind in ("crash", "stop") and target in made and dice.chance(0.4):
-        spec["workers"] = dice.whole(1, made[target].get("workers", 1))
+        workers = made[target].get("workers", 1)
+        spec["workers"] = dice.whole(1, 2 if workers == "unlimited" else workers)
     return spec
 
 
@@ -345,7 +394,9 @@ def changes(dice: Dice, made: Data, sources: list[str]) -> list[Data]:
     name, source = dice.pick(list(made)), dice.pick(sources)
     possible: dict[str, Callable[[Dice], Any]] = {
         f"producers.{source}.arrivals": arrivals,
+        f"producers.{source}.priority": lambda dice: dice.whole(0, 9),
         f"services.{name}.work": random_duration(0, 40),
+        f"services.{name}.cores": lambda dice: dice.pick([1, 2, "unlimited"]),
         f"services.{name}.workers": lambda dice: dice.whole(1, 4),
         f"services.{name}.fails": share(40),
         f"services.{name}.poison": share(10),
@@ -386,6 +437,8 @@ def scenario(dice: Dice) -> Data:
     })  # fmt: skip
     listed = [name for name in ARCHITECTURES if dice.chance(0.7)] or [dice.pick(list(ARCHITECTURES))]
     data["architectures"] = {name: some(dice, ARCHITECTURES[name]) for name in listed}
+    if {"kafka", "rabbitmq"} & set(listed):  # where each worker is a consumer of its own, there must be so many
+        made |= {name: {**spec, "workers": 3} for name, spec in made.items() if spec.get("workers") == "unlimited"}
     _fit_replicas(data["architectures"], dice)
     return data
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -211,3 +212,13 @@ def test_after_it_joined_they_do(architecture: str) -> None:
     late = sum(time_s >= 0.5 for time_s in times_s(run, "placed"))
     assert outcome(run, "done") == 40 - late
     assert outcome(run, "parked" if architecture in BROKERED else "refused") == late > 0
+
+
+def test_a_run_of_no_length_has_numbers_all_the_same() -> None:
+    """One order at 0 s ends the placing at once: there is no time over which anything could be averaged."""
+    producers = {"checkout": {"publishes": "OrderPlaced", "arrivals": "times [0s, 1s]"}}
+    services = {"payment": {"handles": "OrderPlaced", "work": "2ms", "store": {}}}
+    for architecture in ARCHITECTURES:
+        run = simulate(shop(orders=1, producers=producers, services=services), architecture, 7)
+        assert run.closed_ns == 0
+        json.dumps(run.summary().as_dict(), allow_nan=False)

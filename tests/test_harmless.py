@@ -220,6 +220,8 @@ def test_a_run_reads_the_scenario_and_writes_under_its_output_folder(shop: Scena
 
 MODULES = sorted(str(file.relative_to(PACKAGE)) for file in PACKAGE.rglob("*.py"))
 NEVER_IMPORTED = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "shelve", "jsonpickle", "ctypes"}
+BETWEEN_PROCESSES = {"study/workers.py": {"pickle"}}
+"""What goes from a process to the one that started it, through a pipe that nobody else has, and never to a file."""
 NEVER_CALLED = {"eval", "exec", "compile", "__import__", "os.system", "os.popen", "yaml.load", "yaml.unsafe_load",
                 "yaml.full_load", "yaml.load_all", "pandas.read_pickle", "numpy.load", "np.load"}  # fmt: skip
 
@@ -241,7 +243,8 @@ def forbidden(text: str) -> list[str]:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_no_module_runs_what_a_file_says(name: str) -> None:
-    assert forbidden((PACKAGE / name).read_text(encoding="utf-8")) == []
+    found = set(forbidden((PACKAGE / name).read_text(encoding="utf-8")))
+    assert found == BETWEEN_PROCESSES.get(name, set())
 
 
 def test_what_could_run_a_file_would_be_seen() -> None:

@@ -13,6 +13,7 @@ from edasim.charts.latency import accept_latency, completion_latency
 from edasim.charts.outcomes import outcomes
 from edasim.charts.slide import slide
 from edasim.charts.style import QUIET, picture, styled
+from edasim.charts.theory import theory
 from edasim.charts.timeline import backlog, completed, staleness, torn
 from edasim.core.files import write_whole
 from edasim.study.comparison import Comparison
@@ -25,6 +26,7 @@ CHARTS: dict[str, Callable[..., Axes]] = {
     "backlog": backlog,
     "staleness": staleness,
     "half-done-orders": torn,
+    "theory": theory,
 }
 """The charts of a comparison by the name of their file; the slide comes beside them."""
 

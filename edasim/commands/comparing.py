@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -16,6 +15,7 @@ from edasim.commands.options import (
     Json,
     MaxMemory,
     Out,
+    Replications,
     Seed,
     Set,
     ShuffleTies,
@@ -30,10 +30,6 @@ from edasim.scenario.value import Scenario
 from edasim.simulate import Limits
 from edasim.study.comparison import Comparison
 from edasim.study.ties import Ties
-
-Replications = Annotated[
-    int, typer.Option("--replications", min=1, max=100_000, help="How often it is repeated with other seeds.")
-]
 
 
 @plainly
@@ -89,6 +85,7 @@ def run(  # noqa: PLR0913 - the options of a command
             print_table(comparison.table())
         else:
             print("\n\n".join(str(one) for one in comparison.runs.values()))
+            print_table(comparison.theory().table())
     _finish(comparison, out, json, stopped, _ties(comparison, shuffled, limits, stopped))
 
 
@@ -96,11 +93,14 @@ def _study(
     scenario: Scenario, architectures: list[str] | None, study: tuple[int, int], limits: Limits, out: Path | None
 ) -> tuple[Comparison, bool]:
     """The comparison of (replications, seed), and whether Ctrl-C stopped it; exits when there is nothing yet."""
-    from edasim.study.compare import Interrupted
+    from edasim.study.compare import Interrupted, chosen_architectures
     from edasim.study.compare import compare as compare_architectures
+    from edasim.study.theory.overload import warnings
 
     replications, seed = study
     how = {"limits": limits}
+    for sentence in warnings(scenario, chosen_architectures(scenario, architectures)):
+        complain(f"Before the run: {sentence}.")
     try:
         with SlowProgress("simulating") as progress:
             return compare_architectures(scenario, architectures, replications, seed, progress.advance, how), False

@@ -37,6 +37,15 @@ Architectures = Annotated[
     list[str] | None,
     typer.Option("--arch", metavar="NAME", help="Only this architecture; may be given several times, or a,b."),
 ]
+Replications = Annotated[
+    int, typer.Option("--replications", min=1, max=100_000, help="How often it is repeated with other seeds.")
+]
+Workers = Annotated[
+    int | None, typer.Option("--workers", min=1, max=256, help="Do the runs in so many processes of this machine.")
+]
+Dask = Annotated[
+    str | None, typer.Option("--dask", metavar="ADDRESS", help="Do the runs on a Dask cluster: tcp://HOST:8786.")
+]
 AllowLarge = Annotated[bool, typer.Option("--allow-large", help="Do not refuse a run of over 10^8 events or 2 GB.")]
 
 MaxMemory = Annotated[

@@ -43,6 +43,7 @@ class Link:
         self.slowness = 1.0
         self.loss = 0.0
         self.duplicates = 0.0
+        self.repeats_after_ns: int | None = None
         self.on_lost: Lost | None = None
         self.on_cut: Callable[[bool], None] | None = None
         self._impaired = False
@@ -159,6 +160,11 @@ class Link:
     def repeats(self) -> bool:
         """Whether the answer to a transmission just made is lost, so that its sender does it again."""
         return self.duplicates > 0 and bool(self._again.draw() < self.duplicates)
+
+    def repetition_ns(self, unless_said_ns: int = RECONNECT_NS) -> int:
+        """When (clock's time) what is repeated goes out again: after what a fault says, or else after this time."""
+        wait_ns = unless_said_ns if self.repeats_after_ns is None else self.repeats_after_ns
+        return int(self.clock.now_ns) + wait_ns
 
 
 def sum_of(laws: Sequence[Law]) -> Law:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from edasim.measure.journey import Journeys
     from edasim.study.table import PrintedTable
+    from edasim.study.theory.beside import Theory
     from edasim.study.turning import Turning
 
 _DIGITS = 10
@@ -170,6 +171,16 @@ class Comparison:
 
         return find_turning(self) if self.complete else None
 
+    def theory(self) -> Theory:
+        """What queueing theory says of it, beside what was measured; `print` shows it."""
+        return self._theory
+
+    @cached_property
+    def _theory(self) -> Theory:
+        from edasim.study.theory.beside import Theory
+
+        return Theory(self)
+
     def table(self) -> PrintedTable:
         """The numbers side by side, with error bars and paired differences; `print` shows it."""
         from edasim.study.table import comparison_table
@@ -198,10 +209,11 @@ class Comparison:
         return f"{self.table()}\n\n{self.verdict()}"
 
     def save(self, folder: str | Path, progress: Callable[[int, int], None] | None = None) -> list[Path]:
-        """Write numbers, differences, verdict, scenario and all charts (PNG and SVG) to a folder; returns the files.
+        """Write numbers, differences, theory, verdict, scenario and all charts (PNG and SVG) to a folder.
 
         Each is written whole or not at all; the first that cannot be written raises NotWritten.
         `progress` is called with (charts drawn, charts in all), first with 0 when all but the charts is written.
+        Returns the files.
         """
         from edasim.charts.saving import CHARTS, save_charts
         from edasim.scenario.writing import to_yaml
@@ -211,6 +223,7 @@ class Comparison:
         texts = {
             "comparison.json": json_text(self.as_dict()),
             "differences.json": json_text(self.differences()),
+            "theory.json": json_text(self.theory().as_dict()),
             "verdict.txt": self.verdict() + "\n",
             "scenario.yml": to_yaml(self.scenario),
         }
@@ -239,16 +252,17 @@ def _gathered(nodes: list[Mapping[str, Any]]) -> dict[str, Any]:
             gathered[key] = _rounded(value)
         else:
             finite = [math.inf if value is None else float(value) for value in values]
-            gathered[key] = _interval_node(interval(finite).not_below(0.0))
+            gathered[key] = interval_node(interval(finite).not_below(0.0))
     return gathered
 
 
-def _interval_node(found: Interval) -> dict[str, float | None]:
+def interval_node(found: Interval) -> dict[str, float | None]:
+    """An interval as `--json` prints it."""
     return {"mean": _rounded(found.mean), "low": _rounded(found.low), "high": _rounded(found.high)}
 
 
 def _difference_node(found: Difference) -> dict[str, float | None]:
-    return {**_interval_node(found.interval), "variance_reduction": _rounded(found.variance_reduction)}
+    return {**interval_node(found.interval), "variance_reduction": _rounded(found.variance_reduction)}
 
 
 def _rounded(value: float | None) -> float | int | None:

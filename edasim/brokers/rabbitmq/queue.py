@@ -17,6 +17,7 @@ from edasim.core.world import World
 if TYPE_CHECKING:
     from edasim.brokers.rabbitmq.broker import Broker
     from edasim.brokers.rabbitmq.channel import Subscription
+    from edasim.brokers.rabbitmq.priorities import Ready
 
 MILLISECOND = 1_000_000
 
@@ -25,7 +26,8 @@ class Queue:
     """One queue on the broker.
 
     `arguments` are resolved x-arguments by their real names.  A `parking` queue is for people to look at: what
-    lies in it is owed to nobody.  `service` names the service that it feeds, or "".
+    lies in it is owed to nobody.  `service` names the service that it feeds, or "".  `ready` holds entries that never
+    left, in the order of delivery.
     """
 
     # More than 30 attributes in a dict would be slow to look up.
@@ -38,7 +40,7 @@ class Queue:
     )
 
     def __init__(self, broker: Broker, name: str, arguments: Mapping[str, object], service: str = "",
-                 parking: bool = False) -> None:
+                 parking: bool = False, ready: Ready | None = None) -> None:
         world: World = broker.world
         self.broker = broker
         self.clock = world.clock
@@ -46,7 +48,7 @@ class Queue:
         self.arguments = arguments
         self.parking = parking
         self.service = service
-        self.fresh: deque[Entry] = deque()
+        self.fresh: deque[Entry] | Ready = deque() if ready is None else ready
         self.returned: list[tuple[int, Entry]] = []
         self.uncommitted: dict[Entry, None] = {}
         self.subscriptions: list[Subscription] = []
@@ -250,10 +252,14 @@ class Queue:
             if limit is not None and 0 <= limit < entry.delivery_count:
                 self.broker.dead_letter(self, entry, "delivery_limit")
                 continue
-            heappush(self.returned, (entry.position, entry))
+            self.take_back(entry)
             self._ready_bytes += entry.message.size
         self.dispatch()
         self._drop_head_when_over()
+
+    def take_back(self, entry: Entry) -> None:
+        """A delivery is ready again, at its old place."""
+        heappush(self.returned, (entry.position, entry))
 
     def lose_all(self) -> None:
         """Everything in the queue is gone, deliveries under way included."""

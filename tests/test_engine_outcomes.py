@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from edasim.core import clock
 from edasim.scenario.value import Scenario
 from edasim.simulate import Run, simulate
+from tests.invariants import examine
 from tests.worlds import ARCHITECTURES, BROKERED, one_order, outcome, shop, times_s
 
 ENDS = ("refused", "done", "parked", "lost", "pending")
@@ -219,6 +219,5 @@ def test_a_run_of_no_length_has_numbers_all_the_same() -> None:
     producers = {"checkout": {"publishes": "OrderPlaced", "arrivals": "times [0s, 1s]"}}
     services = {"payment": {"handles": "OrderPlaced", "work": "2ms", "store": {}}}
     for architecture in ARCHITECTURES:
-        run = simulate(shop(orders=1, producers=producers, services=services), architecture, 7)
+        run = examine(shop(orders=1, producers=producers, services=services), architecture, 7)
         assert run.closed_ns == 0
-        json.dumps(run.summary().as_dict(), allow_nan=False)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import edasim
-from edasim.core.files import NotWritten, harmless_cell, write_whole
+from edasim.core.files import NotWritten, fill_whole, write_whole
 from edasim.scenario.value import Scenario
 from edasim.study.compare import compare
 
@@ -126,7 +126,6 @@ def test_whoever_writes_results_writes_them_whole() -> None:
     """No other writer is in the package: a new one takes `write_whole`, or says here why it need not."""
     allowed = {
         "core/files.py": "it is the one",
-        "study/files.py": "whole, too",
         "commands/doctoring.py": "an empty file that shows whether this folder can be written to",
         "commands/opening.py": "a folder of its own that is gone afterwards",
         "commands/options.py": "an empty file that shows whether the folder can be written to",
@@ -136,11 +135,13 @@ def test_whoever_writes_results_writes_them_whole() -> None:
     assert found == set(allowed)
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx", "\r=1", " =cmd|' /C calc'!A0"])
-def test_a_cell_that_a_spreadsheet_would_calculate_is_made_a_text(text: str) -> None:
-    assert harmless_cell(text) == f"'{text}"
+def test_a_file_that_a_library_fills_is_whole_or_not_there_too(tmp_path: Path) -> None:
+    file = fill_whole(tmp_path / "table.parquet", lambda path: path.write_bytes(b"whole"))
 
+    def half(path: Path) -> None:
+        path.write_bytes(b"ha")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-@pytest.mark.parametrize("text", ["", "payment", "3.5", "a=b", "Order processing"])
-def test_any_other_cell_stays_as_it_is(text: str) -> None:
-    assert harmless_cell(text) == text
+    with pytest.raises(NotWritten, match=r"table\.parquet: not written .No space left on device"):
+        fill_whole(file, half)
+    assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [("table.parquet", b"whole")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -18,16 +19,20 @@ class NotWritten(OSError):
 
 
 def write_whole(path: str | os.PathLike[str], content: str | bytes) -> Path:
-    """Write a text (as UTF-8, line ends as they are) or bytes; returns the path.
+    """Write a text (as UTF-8, line ends as they are) or bytes; returns the path. Raises NotWritten."""
+    return fill_whole(path, lambda beside: _write(beside, content))
 
-    The content goes to a temporary file in the same folder, which then takes the name, so that a reader meets the old
-    file or the new one and never a half; a link of that name is replaced and not followed. Raises NotWritten.
+
+def fill_whole(path: str | os.PathLike[str], fill: Callable[[Path], object]) -> Path:
+    """Let `fill` write a new file, which then takes the place of the one at the path; returns the path.
+
+    It is in the same folder under a temporary name, so that a reader meets the old file or the new one and never a
+    half; a link of that name is replaced and not followed. Raises NotWritten.
     """
     target = Path(path)
     beside = target.with_name(f".edasim-{os.urandom(8).hex()}.part")
     try:
-        with open(beside, "xb") as stream:
-            stream.write(content.encode("utf-8") if isinstance(content, str) else content)
+        fill(beside)
         os.replace(beside, target)
     except BaseException as error:
         beside.unlink(missing_ok=True)
@@ -37,6 +42,6 @@ def write_whole(path: str | os.PathLike[str], content: str | bytes) -> Path:
     return target
 
 
-def harmless_cell(text: str) -> str:
-    """A text as a cell of a CSV file: what a spreadsheet would take for a formula gets an apostrophe in front."""
-    return f"'{text}" if text.lstrip()[:1] in ("=", "+", "-", "@") or text[:1] in ("\t", "\r") else text
+def _write(path: Path, content: str | bytes) -> None:
+    with open(path, "xb") as stream:
+        stream.write(content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content)

@@ -18,28 +18,18 @@ from edasim.study.compare import compare
 PACKAGE = Path(edasim.__file__).parent
 
 
-class FullDisk:
-    """A stream that takes so many bytes, and then there is no space left."""
-
-    def __init__(self, path: Path, mode: str, room: int) -> None:
-        self._file, self._room = path.open(mode), room
-
-    def __enter__(self) -> "FullDisk":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-    def write(self, content: bytes) -> None:
-        self._file.write(content[: self._room])
-        if len(content) > self._room:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
 @pytest.fixture
 def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every file of over 1,000 bytes is too large for the disk."""
-    monkeypatch.setattr("edasim.core.files.open", lambda path, mode: FullDisk(path, mode, 1_000), raising=False)
+    """The disk takes 1,000 bytes of a file, and then there is no space left."""
+
+    def write_bytes(path: Path, content: bytes) -> int:
+        with path.open("wb") as stream:
+            stream.write(content[:1_000])
+        if len(content) > 1_000:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        return len(content)
+
+    monkeypatch.setattr(Path, "write_bytes", write_bytes)
 
 
 def test_a_text_and_bytes_are_written_as_they_are(tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ class NotWritten(OSError):
 
 def write_whole(path: str | os.PathLike[str], content: str | bytes) -> Path:
     """Write a text (as UTF-8, line ends as they are) or bytes; returns the path. Raises NotWritten."""
-    return fill_whole(path, lambda beside: _write(beside, content))
+    data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
+    return fill_whole(path, lambda beside: beside.write_bytes(data))
 
 
 def fill_whole(path: str | os.PathLike[str], fill: Callable[[Path], object]) -> Path:
@@ -40,8 +41,3 @@ def fill_whole(path: str | os.PathLike[str], fill: Callable[[Path], object]) -> 
             raise NotWritten(target, error) from None
         raise
     return target
-
-
-def _write(path: Path, content: str | bytes) -> None:
-    with open(path, "xb") as stream:
-        stream.write(content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content)

@@ -127,7 +127,7 @@ def check_numbers(run: Run) -> None:
         assert np.isfinite(values).all() and (values >= -1e-9).all(), f"numbers: the curve of {name} is wrong"
     for name, numbers in observation.numbers["services"].items():
         busy = numbers["utilisation"]  # of unlimited workers there is no such share
-        assert busy is None or busy <= 1 + 1e-9 or _changing(run, name), f"numbers: {name} is at work {busy} of the time"
+        assert busy is None or busy <= 1 + 1e-9 or _changing(run, name), f"numbers: {name} is at work {busy}"
     json_text(Comparison(run.scenario, run.seed, 1, {run.architecture: [observation]}, {}).as_dict())
     str(run)
 

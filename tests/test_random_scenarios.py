@@ -63,6 +63,11 @@ def keys_of(data: Data) -> set[str]:
     found = set(data)
     for parts in ("producers", "services", "faults"):
         found |= {f"{parts}.{key}" for part in data.get(parts, {}).values() for key in part}
+    for service in data["services"].values():
+        for part in ("breaker", "store", "retry"):
+            found |= {f"{part}.{key}" for key in service.get(part, {})}
+    budgets = (data.get(part, {}).get("budget", {}) for part in ("client", "retry"))
+    found |= {f"budget.{key}" for budget in budgets for key in budget}
     for part in ("client", "retry", "wire"):
         found |= {f"{part}.{key}" for key in data.get(part, {}) if isinstance(data.get(part), dict)}
     for name, options in data["architectures"].items():
@@ -79,14 +84,17 @@ def every_key() -> set[str]:
         RabbitOptions,
         RpcOptions,
     )
+    from edasim.scenario.breaker import Breaker
     from edasim.scenario.fault import Fault
     from edasim.scenario.fields import yaml_name
-    from edasim.scenario.retry_policy import Client, Retry
+    from edasim.scenario.retry_policy import Budget, Client, Retry
+    from edasim.scenario.store import Store
     from edasim.scenario.value import Producer, Service
     from edasim.scenario.wire import Wire
 
     rooms = {"": Scenario, "producers.": Producer, "services.": Service, "faults.": Fault, "client.": Client,
-             "retry.": Retry, "wire.": Wire, "architectures.monolith.": MonolithOptions,
+             "retry.": Retry, "wire.": Wire, "breaker.": Breaker, "store.": Store, "budget.": Budget,
+             "architectures.monolith.": MonolithOptions,
              "architectures.rpc.": RpcOptions, "architectures.kafka.": KafkaOptions,
              "architectures.rabbitmq.": RabbitOptions}  # fmt: skip
     assert set(Architectures.model_fields) == {"monolith", "rpc", "kafka", "rabbitmq"}

@@ -6,6 +6,7 @@ import re
 import shutil
 import stat
 import subprocess
+from copy import copy
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,7 @@ def test_a_full_disk_leaves_the_earlier_file_whole_and_nothing_half(tmp_path: Pa
     assert (refused.value.errno, refused.value.filename) == (errno.ENOSPC, str(file))
     assert file.read_text() == "finished"
     assert list(tmp_path.iterdir()) == [file]
+    assert str(copy(refused.value)) == str(refused.value), "another process is told the same"
 
 
 def test_a_missing_folder_is_a_sentence_about_the_file(tmp_path: Path) -> None:

@@ -11,11 +11,15 @@ class NotWritten(OSError):
     """A file that could not be written; its text names the file and the reason. What was there before is whole."""
 
     def __init__(self, path: Path, reason: OSError) -> None:
+        self._made_of = (path, OSError(reason.errno, reason.strerror or str(reason)))
         why = reason.strerror or str(reason) or type(reason).__name__
         super().__init__(reason.errno or 0, f"not written ({why}); what was there before is whole", str(path))
 
     def __str__(self) -> str:
         return f"{self.filename}: {self.strerror}"
+
+    def __reduce__(self) -> tuple[type[NotWritten], tuple[Path, OSError]]:
+        return NotWritten, self._made_of
 
 
 def write_whole(path: str | os.PathLike[str], content: str | bytes) -> Path:

@@ -6,7 +6,7 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo lab handout test check bench screenshots
+.PHONY: help demo lab handout test check bench fuzz screenshots
 
 help: ## List these jobs.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -31,6 +31,10 @@ check: .venv/.ready-to-work ## Look for mistakes without running anything: ruff,
 
 bench: .venv/.ready-to-work ## Measure the speed beside two plain models and Ciw, and write docs/benchmarks.md.
 	@$(RUN) benchmarks/bench.py --write docs/benchmarks.md
+
+fuzz: .venv/.ready-to-work ## Run 10,000 random scenarios and mutated files (SEED=123 runs one again, FROM=123 goes on there).
+	@$(RUN) -m tools.fuzz $(if $(SEED),--seed $(SEED),--from $(or $(FROM),1) --number $(or $(NUMBER),10000))
+	$(if $(SEED),,@$(RUN) -m tools.mutate $(or $(FROM),1) $(or $(NUMBER),10000))
 
 screenshots: .venv/.ready-to-work ## Take the pictures of the lab in docs/images from a real browser (it needs chromium).
 	@$(RUN) tools/screenshots.py

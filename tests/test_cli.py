@@ -235,7 +235,7 @@ def test_errors_become_one_sentence_and_a_code(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def break_down(*_: object) -> None:
+    def break_down(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.setattr("edasim.study.compare.simulate", break_down)
@@ -249,7 +249,7 @@ def test_errors_become_one_sentence_and_a_code(
 def test_ctrl_c_saves_what_is_finished_and_marks_it(
     shop: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def stopped(scenario: object, architectures: object, replications: int, seed: int, progress: object) -> object:
+    def stopped(scenario: object, architectures: object, replications: int, seed: int, *_: object) -> object:
         def stop(done: int, total: int) -> None:
             if done == 5:
                 raise KeyboardInterrupt

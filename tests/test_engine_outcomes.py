@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from edasim.core import clock
 from edasim.scenario.value import Scenario
 from edasim.simulate import Run, simulate
+from tests.invariants import examine
 from tests.worlds import ARCHITECTURES, BROKERED, one_order, outcome, shop, times_s
 
 ENDS = ("refused", "done", "parked", "lost", "pending")
@@ -196,3 +197,36 @@ def test_nobody_is_busier_than_all_the_time(architecture: str) -> None:
     scenario = shop(services={"payment": payment}, wire="default").change({"services.payment.workers": 8}, at="1s")
     run = simulate(scenario.change({"services.payment.work": "2s"}, at="1s"), architecture)
     assert run.summary().services["payment"].utilisation <= 1
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_nobody_waits_for_what_a_service_would_have_published_before_it_joined(architecture: str) -> None:
+    services = {
+        "payment": {"handles": "OrderPlaced", "work": "10ms"},
+        "rating": {"handles": "OrderPlaced", "work": "10ms", "publishes": "Rated", "joins": "1s"},
+        "mail": {"handles": "Rated", "work": "10ms"},
+    }
+    run = simulate(shop(services=services), architecture, 7)
+    assert 0 < sum(time_s < 1 for time_s in times_s(run, "placed")) < 40
+    assert (outcome(run, "done"), outcome(run, "lost")) == (40, 0)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_after_it_joined_they_do(architecture: str) -> None:
+    services = {
+        "rating": {"handles": "OrderPlaced", "work": "10ms", "publishes": "Rated", "joins": "500ms"},
+        "mail": {"handles": "Rated", "work": "10ms", "fails": "100%"},
+    }
+    run = simulate(shop(services=services, retry={"attempts": 1}), architecture, 7)
+    late = sum(time_s >= 0.5 for time_s in times_s(run, "placed"))
+    assert outcome(run, "done") == 40 - late
+    assert outcome(run, "parked" if architecture in BROKERED else "refused") == late > 0
+
+
+def test_a_run_of_no_length_has_numbers_all_the_same() -> None:
+    """One order at 0 s ends the placing at once: there is no time over which anything could be averaged."""
+    producers = {"checkout": {"publishes": "OrderPlaced", "arrivals": "times [0s, 1s]"}}
+    services = {"payment": {"handles": "OrderPlaced", "work": "2ms", "store": {}}}
+    for architecture in ARCHITECTURES:
+        run = examine(shop(orders=1, producers=producers, services=services), architecture, 7)
+        assert run.closed_ns == 0

@@ -6,40 +6,31 @@ import re
 import shutil
 import stat
 import subprocess
+from copy import copy
 from pathlib import Path
 
 import pytest
 
 import edasim
-from edasim.core.files import NotWritten, write_whole
+from edasim.core.files import NotWritten, fill_whole, write_whole
 from edasim.scenario.value import Scenario
 from edasim.study.compare import compare
 
 PACKAGE = Path(edasim.__file__).parent
 
 
-class FullDisk:
-    """A stream that takes so many bytes, and then there is no space left."""
-
-    def __init__(self, path: Path, mode: str, room: int) -> None:
-        self._file, self._room = path.open(mode), room
-
-    def __enter__(self) -> "FullDisk":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-    def write(self, content: bytes) -> None:
-        self._file.write(content[: self._room])
-        if len(content) > self._room:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
 @pytest.fixture
 def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every file of over 1,000 bytes is too large for the disk."""
-    monkeypatch.setattr("edasim.core.files.open", lambda path, mode: FullDisk(path, mode, 1_000), raising=False)
+    """The disk takes 1,000 bytes of a file, and then there is no space left."""
+
+    def write_bytes(path: Path, content: bytes) -> int:
+        with path.open("wb") as stream:
+            stream.write(content[:1_000])
+        if len(content) > 1_000:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        return len(content)
+
+    monkeypatch.setattr(Path, "write_bytes", write_bytes)
 
 
 def test_a_text_and_bytes_are_written_as_they_are(tmp_path: Path) -> None:
@@ -64,6 +55,7 @@ def test_a_full_disk_leaves_the_earlier_file_whole_and_nothing_half(tmp_path: Pa
     assert (refused.value.errno, refused.value.filename) == (errno.ENOSPC, str(file))
     assert file.read_text() == "finished"
     assert list(tmp_path.iterdir()) == [file]
+    assert str(copy(refused.value)) == str(refused.value), "another process is told the same"
 
 
 def test_a_missing_folder_is_a_sentence_about_the_file(tmp_path: Path) -> None:
@@ -133,3 +125,15 @@ def test_whoever_writes_results_writes_them_whole() -> None:
     writes = re.compile(r"\.write_(?:text|bytes)\(|\bopen\([^)]*[\"'][rb]*[wax+]|\.touch\(|savefig\((?!page)")
     found = {str(file.relative_to(PACKAGE)) for file in PACKAGE.rglob("*.py") if writes.search(file.read_text("utf-8"))}
     assert found == set(allowed)
+
+
+def test_a_file_that_a_library_fills_is_whole_or_not_there_too(tmp_path: Path) -> None:
+    file = fill_whole(tmp_path / "table.parquet", lambda path: path.write_bytes(b"whole"))
+
+    def half(path: Path) -> None:
+        path.write_bytes(b"ha")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(NotWritten, match=r"table\.parquet: not written .No space left on device"):
+        fill_whole(file, half)
+    assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [("table.parquet", b"whole")]

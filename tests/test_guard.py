@@ -18,7 +18,6 @@ from edasim.core.guard import Guard, RunStopped, memory_bytes, parse_memory
 from edasim.scenario.errors import ScenarioError
 from edasim.scenario.reading import load
 from edasim.simulate import Limits, simulate
-from tests.worlds import shop
 
 ROOT = Path(__file__).parent.parent
 simulate_module = sys.modules["edasim.simulate"]
@@ -109,32 +108,29 @@ def test_a_run_that_its_estimate_forbids_does_not_begin() -> None:
         load(LONG.replace("100s", "100h"))
 
 
-def feeding_itself(attempts: int = 1_000_000) -> str:
-    """Every attempt fails and is made again after a microsecond, of which the estimate cannot know: a fault does it."""
-    return LONG.replace("poisson 4000/s", "constant 1/s") + f"""
-retry: {{attempts: {attempts}, backoff: fixed 1us, jitter: none}}
-client: {{timeout: none}}
-faults: {{broken: {{failing: payment, at: 0.5s}}}}
-"""
-
-
-def test_retries_that_never_end_are_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(simulate_module, "FEW_EVENTS", 200_000)
-    monkeypatch.setattr(simulate_module, "MOST_EVENTS", 400_000)
-    scenario = load(feeding_itself(), allow_large=True)
-    with pytest.raises(RunStopped, match="The run of monolith was stopped at"):
+def test_a_run_of_many_times_its_estimate_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simulate_module, "FEW_EVENTS", 60_000)
+    monkeypatch.setattr(simulate_module, "TIMES_THE_ESTIMATE", 0.05)
+    scenario = load(LONG)
+    with pytest.raises(RunStopped, match="it has taken 150,000 events, and 100,023 are"):
         simulate(scenario, "monolith")
+
+
+def test_a_run_of_so_many_events_is_stopped_whatever_the_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simulate_module, "FEW_EVENTS", 60_000)
+    monkeypatch.setattr(simulate_module, "MOST_EVENTS", 120_000)
+    with pytest.raises(RunStopped, match="it has taken 150,000 events, and 120,000 are"):
+        simulate(load(LONG), "monolith")
 
 
 def test_what_is_allowed_by_name_is_not_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(simulate_module, "FEW_EVENTS", 50_000)
     monkeypatch.setattr(simulate_module, "MOST_EVENTS", 50_000)
-    scenario = shop(orders=1, services={"payment": {"handles": "OrderPlaced", "work": "1ms", "fails": "100%"}},
-                    retry={"attempts": 150_000, "backoff": "none"}, client={"timeout": "none"})
+    scenario = load(LONG.replace("100s", "10s"))
     with pytest.raises(RunStopped):
-        simulate(scenario, "rpc")
-    run = simulate(scenario, "rpc", limits=Limits(events=False))
-    assert run.summary().services["payment"].attempts == 150_000
+        simulate(scenario, "monolith")
+    run = simulate(scenario, "monolith", limits=Limits(events=False))
+    assert run.summary().services["payment"].handled > 39_000
 
 
 def test_the_command_stops_for_memory_with_a_sentence_and_exit_2(tmp_path: Path) -> None:

@@ -156,7 +156,7 @@ def test_broken_conservation_says_in_which_order(monkeypatch: pytest.MonkeyPatch
             raise ConservationError("conservation is broken at 1 s: one vanished")
         return simulate(scenario, architecture, seed, **keywords)
 
-    monkeypatch.setattr("edasim.study.ties.simulate", broken)
+    monkeypatch.setattr("edasim.study.compare.simulate", broken)
     with pytest.raises(ConservationError, match="with ties in random order 2, conservation is broken at 1 s"):
         shuffle_ties(compare(busy(), ["rpc"], 1), 3, Limits(), lambda *_: None)
 

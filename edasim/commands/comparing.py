@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
 from pathlib import Path
 
 import typer
@@ -94,18 +93,17 @@ def study(
     scenario: Scenario, architectures: list[str] | None, plan: tuple[int, int], limits: Limits, out: Path | None
 ) -> tuple[Comparison, bool]:
     """The comparison of (replications, seed), and whether Ctrl-C stopped it; exits when there is nothing yet."""
-    from edasim.simulate import simulate
     from edasim.study.compare import Interrupted, chosen_architectures
     from edasim.study.compare import compare as compare_architectures
     from edasim.study.theory.overload import warnings
 
     replications, seed = plan
-    runner = partial(simulate, limits=limits)
+    how = {"limits": limits}
     for sentence in warnings(scenario, chosen_architectures(scenario, architectures)):
         complain(f"Before the run: {sentence}.")
     try:
         with SlowProgress("simulating") as progress:
-            return compare_architectures(scenario, architectures, replications, seed, progress.advance, runner), False
+            return compare_architectures(scenario, architectures, replications, seed, progress.advance, how), False
     except Interrupted as stop:
         if stop.comparison is None:
             complain("Stopped before the first replication was finished everywhere: there is nothing to save.")

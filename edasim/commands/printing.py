@@ -25,4 +25,4 @@ def print_text(text: str) -> None:
     """Print prose, wrapped at words, with a blank line before it."""
     page = console()
     page.print()
-    page.print(text, width=min(page.width, _READABLE), markup=False, highlight=False)
+    page.print(text, width=min(page.width, _READABLE), markup=False, highlight=False, emoji=False)

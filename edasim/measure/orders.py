@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from edasim.core.deadlines import NEVER_NS
 from edasim.core.journal import Verb
 from edasim.measure.reading import NANO, Reading
 from edasim.measure.steps import Floats, Steps
@@ -17,19 +18,22 @@ Pair = tuple[str, str]
 """(event type, service): one effect that an order is to have."""
 
 
-def certain_events(scenario: Scenario, first: str) -> set[str]:
-    """The event types that surely follow from the first one, over handles and unconditional publishes."""
-    reached, ahead = {first}, [first]
+def certain_events(scenario: Scenario, first: str) -> dict[str, int]:
+    """The event types that surely follow from the first one, over handles and unconditional publishes, and for orders
+    from when on (nanoseconds): a service that joins later publishes nothing before.
+    """
+    since, ahead = {first: 0}, [first]
     while ahead:
         event = ahead.pop()
         for service in scenario.services.values():
             if event not in service.handles or service.publishes_one_of:
                 continue
+            published_ns = max(since[event], service.joins)
             for publication in service.publishes:
-                if publication.event not in reached:
-                    reached.add(publication.event)
+                if published_ns < since.get(publication.event, NEVER_NS):
+                    since[publication.event] = published_ns
                     ahead.append(publication.event)
-    return reached
+    return since
 
 
 class Orders:
@@ -93,8 +97,9 @@ class Orders:
             for event in service.handles:
                 mask = self._has_event.get(event, nobody).copy()
                 for first in firsts:
-                    if event in certain_events(self.scenario, first):
-                        mask |= self._has_event.get(first, nobody)
+                    since = certain_events(self.scenario, first)
+                    if event in since:
+                        mask |= self._has_event.get(first, nobody) & (self.placed_s >= since[event] * NANO)
                 # Of a service that joins later, nobody can ask what was before.
                 wanted[event, name] = mask & (self.placed_s >= service.joins * NANO)
         return wanted

@@ -166,7 +166,7 @@ class StoreReading:
     @property
     def read_latency_s(self) -> Floats:
         """From looking to the last reply that the read needs."""
-        latency: Floats = (self._quorum_s - self.confirmed_s)[self.read]
+        latency: Floats = self._quorum_s[self.read] - self.confirmed_s[self.read]
         return latency
 
     @cached_property

@@ -62,6 +62,8 @@ class Steps:
         return float(np.max(self.values_within(start_s, end_s), initial=0.0))
 
     def share_at_least(self, level: float, start_s: float, end_s: float) -> float:
-        """The share of the time for which it is at or above a level."""
+        """The share of the time for which it is at or above a level; 0 of no time."""
+        if end_s <= start_s:
+            return 0.0
         high = self.values_within(start_s, end_s) >= level
         return float(np.sum(self.widths_within(start_s, end_s)[high]) / (end_s - start_s))

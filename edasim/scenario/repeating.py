@@ -46,7 +46,8 @@ class Repeating:
         slots = self._slots(service)
         usual = messages * (_usual(service, retry, self._whole_s) - 1.0)
         more = self._at_most(slots, usual, work_s)
-        for fault in chain(self._faults("failing", name), self._replicas_failing(name)):
+        taken_away = self._nobody_there(name, service)
+        for fault in chain(self._faults("failing", name), self._replicas_failing(name), taken_away):
             tries = min(_most_tries(retry, self._length_s(fault), 0.0), _geometric(_share(fault)))
             again = messages * self._met(fault) * (tries - 1.0)
             more += self._at_most(slots, again, _wait_s(retry, 1)) if by_worker else again
@@ -97,6 +98,14 @@ class Repeating:
         for fault in self._scenario.faults.values():
             if fault.kind == kind and fault.target == target:
                 yield fault
+
+    def _nobody_there(self, name: str, service: Service) -> Iterator[Fault]:
+        """Faults that take all workers away: a call over RPC then fails at once, while brokers keep the message."""
+        if self._scenario.architectures.rpc is not None:
+            for kind in ("crash", "stop"):
+                for fault in self._faults(kind, name):
+                    if fault.workers is None or fault.workers >= service.workers:
+                        yield fault
 
     def _replicas_failing(self, name: str) -> Iterator[Fault]:
         """The faults of a service's replicas, each as if it failed the writes, where all together can fail one."""

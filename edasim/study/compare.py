@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
+from typing import Any
 
 from edasim.scenario.value import Scenario
 from edasim.simulate import BUILDERS, Run, UnknownArchitecture, simulate
@@ -13,8 +15,6 @@ from edasim.study.replicate import replication_seed
 
 Progress = Callable[[int, int], None]
 """Called with (runs finished, runs in all), first with 0."""
-Runner = Callable[[Scenario, str, int], Run]
-"""Makes the run of a scenario in an architecture with a seed."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -31,11 +31,11 @@ def compare(
     replications: int = 10,
     seed: int = 1,
     progress: Progress | None = None,
-    runner: Runner = simulate,
+    how: Mapping[str, Any] = MappingProxyType({}),
 ) -> Comparison:
     """Run a scenario in each architecture, with the same orders and the same draws in all of them.
 
-    `runner(scenario, architecture, seed)` makes each run: `simulate`, or a partial of it with other keywords.
+    `how` are further keywords of `simulate`, such as its limits, the same for all runs.
 
     Differences are taken against the first one named (without names: all that the scenario lists). Raises what
     `simulate` raises, ValueError for numbers that make no study, and Interrupted after Ctrl-C.
@@ -47,7 +47,7 @@ def compare(
     observations: dict[str, list[Observation]] = {architecture: [] for architecture in chosen}
     runs: dict[str, Run] = {}
     try:
-        _fill(partial(runner, scenario), observations, runs, (replications, seed), progress)
+        _fill(partial(simulate, scenario, **how), observations, runs, (replications, seed), progress)
     except KeyboardInterrupt:
         whole = min(map(len, observations.values()))
         finished = {name: found[:whole] for name, found in observations.items()}

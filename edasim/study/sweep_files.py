@@ -12,9 +12,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from edasim.core.files import fill_whole, write_whole
 from edasim.scenario.writing import to_yaml
 from edasim.study.comparison import json_text
-from edasim.study.files import write_text, write_whole
 from edasim.study.swept import Sweep
 from edasim.study.tasks import digest, scenario_text
 from edasim.version import __version__
@@ -67,12 +67,12 @@ def description(sweep: Sweep) -> dict[str, Any]:
 def save_tables(sweep: Sweep, folder: Path) -> list[Path]:
     """Write sweep.csv, sweep.json with description and results, scenario.yml, and sweep.parquet where it can be."""
     files = [
-        write_text(folder / "sweep.csv", csv_text(columns(sweep))),
-        write_text(folder / "sweep.json", json_text({**description(sweep), "results": sweep.as_dict()})),
-        write_text(folder / "scenario.yml", to_yaml(sweep.scenario)),
+        write_whole(folder / "sweep.csv", csv_text(columns(sweep))),
+        write_whole(folder / "sweep.json", json_text({**description(sweep), "results": sweep.as_dict()})),
+        write_whole(folder / "scenario.yml", to_yaml(sweep.scenario)),
     ]
     if find_spec("pyarrow") is not None:
-        files.append(write_whole(folder / "sweep.parquet", lambda path: _write_parquet(sweep, path)))
+        files.append(fill_whole(folder / "sweep.parquet", lambda path: _write_parquet(sweep, path)))
     return files
 
 

@@ -86,7 +86,8 @@ def comparison_table(comparison: Comparison) -> PrintedTable:
     """The table of a comparison."""
     from edasim.study.theory.printing import theory_rows
 
-    table = PrintedTable(title=comparison.scenario.title, caption=_caption(comparison), caption_justify="left")
+    title = Text(comparison.scenario.title, style="table.title")  # a Text, for brackets in a str would be markup
+    table = PrintedTable(title=title, caption=_caption(comparison), caption_justify="left")
     table.add_column("")
     for architecture in comparison.architectures:
         table.add_column(display(architecture), justify="right")

@@ -9,11 +9,11 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 from edasim.core.conservation import ConservationError
-from edasim.simulate import Limits, simulate
+from edasim.simulate import Limits
 from edasim.study.compare import compare
 from edasim.study.comparison import Comparison, number_paths
 
@@ -104,9 +104,9 @@ def shuffle_ties(plain: Comparison, orders: int, limits: Limits, progress: Calla
     permuted = []
     for number in range(1, orders + 1):
         progress(number - 1, orders)
-        runner = partial(simulate, shuffle_ties=number, limits=limits)
+        how = {"shuffle_ties": number, "limits": limits}
         try:
-            permuted.append(compare(plain.scenario, plain.architectures, plain.replications, plain.seed, None, runner))
+            permuted.append(compare(plain.scenario, plain.architectures, plain.replications, plain.seed, None, how))
         except ConservationError as error:
             raise ConservationError(f"with ties in random order {number}, {error}") from None
     progress(orders, orders)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from edasim.commands.failing import STOPPED, complain, plainly
+from edasim.commands.failing import BAD_INPUT, STOPPED, complain, plainly
 from edasim.commands.options import (
     AllowLarge,
     Architectures,
+    Dask,
     File,
     Json,
     Out,
     Replications,
     Seed,
     Set,
+    Workers,
     named,
     read_scenario,
     usable_folder,
@@ -25,6 +29,23 @@ from edasim.commands.printing import print_table, print_text
 from edasim.commands.progress import SlowProgress
 from edasim.scenario.value import Scenario
 from edasim.study.comparison import Comparison
+from edasim.study.until_precise import PRECISE_METRIC
+
+Wanted = Annotated[
+    str | None,
+    typer.Option("--precision", metavar="SHARE", help="Add replications until ± is at most so much of the mean: 2%."),
+]
+WantedOf = Annotated[
+    str, typer.Option("--precision-of", metavar="PATH", help="Of which number, everywhere it is run.")
+]
+Budget = Annotated[
+    int, typer.Option("--budget", min=5, max=100_000, help="At most so many replications for the precision.")
+]
+AUTO = "auto"
+WarmUp = Annotated[
+    str | None,
+    typer.Option("--warm-up", metavar="DURATION", help="Leave out the orders of so long; auto finds out how long."),
+]
 
 
 @plainly
@@ -35,6 +56,12 @@ def compare(  # noqa: PLR0913 - the options of a command
     seed: Seed = 1,
     setting: Set = None,
     out: Out = None,
+    workers: Workers = None,
+    dask: Dask = None,
+    precision: Wanted = None,
+    precision_of: WantedOf = PRECISE_METRIC,
+    budget: Budget = 100,
+    warm_up: WarmUp = None,
     json: Json = False,
     allow_large: AllowLarge = False,
 ) -> None:
@@ -44,8 +71,10 @@ def compare(  # noqa: PLR0913 - the options of a command
 
     Example: edasim compare scenarios/payment-outage.yml --set client.timeout=30s --out out/
     """
-    scenario = read_scenario(file, setting, allow_large)
-    comparison, stopped = _study(scenario, named(arch), replications, seed, usable_folder(out))
+    scenario = read_scenario(file, _with_warm_up(setting, warm_up), allow_large)
+    study = _Study(named(arch), replications, seed, usable_folder(out), workers, dask, precision, precision_of, budget)
+    scenario = study.warmed_up(scenario, warm_up)
+    comparison, stopped = study.compare(scenario)
     if not json:
         print_table(comparison.table())
         print_text(comparison.verdict())
@@ -60,6 +89,9 @@ def run(  # noqa: PLR0913 - the options of a command
     seed: Seed = 1,
     setting: Set = None,
     out: Out = None,
+    workers: Workers = None,
+    dask: Dask = None,
+    warm_up: WarmUp = None,
     json: Json = False,
     allow_large: AllowLarge = False,
 ) -> None:
@@ -67,8 +99,10 @@ def run(  # noqa: PLR0913 - the options of a command
 
     Example: edasim run scenarios/payment-outage.yml --arch kafka --seed 7
     """
-    scenario = read_scenario(file, setting, allow_large)
-    comparison, stopped = _study(scenario, named(arch), replications, seed, usable_folder(out))
+    scenario = read_scenario(file, _with_warm_up(setting, warm_up), allow_large)
+    study = _Study(named(arch), replications, seed, usable_folder(out), workers, dask)
+    scenario = study.warmed_up(scenario, warm_up)
+    comparison, stopped = study.compare(scenario)
     if not json:
         if comparison.replications > 1 or not comparison.complete:
             print_table(comparison.table())
@@ -77,23 +111,58 @@ def run(  # noqa: PLR0913 - the options of a command
     _finish(comparison, out, json, stopped)
 
 
-def _study(
-    scenario: Scenario, architectures: list[str] | None, replications: int, seed: int, out: Path | None
-) -> tuple[Comparison, bool]:
-    """The comparison, and whether Ctrl-C stopped it; exits when there is nothing yet."""
-    from edasim.study.compare import Interrupted
-    from edasim.study.compare import compare as compare_architectures
+def _with_warm_up(settings: list[str] | None, warm_up: str | None) -> list[str] | None:
+    """A warm-up by hand is a setting like others."""
+    return settings if warm_up in (None, AUTO) else [*(settings or []), f"warm-up={warm_up}"]
 
-    try:
-        with SlowProgress("simulating") as progress:
-            return compare_architectures(scenario, architectures, replications, seed, progress.advance), False
-    except Interrupted as stop:
-        if stop.comparison is None:
-            complain("Stopped before the first replication was finished everywhere: there is nothing to save.")
-            raise typer.Exit(STOPPED) from None
-        done = f"{stop.comparison.replications} of {replications} replications were finished"
-        complain(f"Stopped: {done}; what follows{' and what is saved' if out else ''} is marked incomplete.")
-        return stop.comparison, True
+
+@dataclass
+class _Study:
+    """What was asked for on the command line."""
+
+    architectures: list[str] | None
+    replications: int
+    seed: int
+    out: Path | None
+    workers: int | None = None
+    dask: str | None = None
+    precision: str | None = None
+    precision_of: str = PRECISE_METRIC
+    budget: int = 100
+
+    def warmed_up(self, scenario: Scenario, warm_up: str | None) -> Scenario:
+        """The scenario with the warm-up that was found, which is told on stderr, where it was asked for."""
+        from edasim.study.warm_up import find_warm_up
+
+        if warm_up != AUTO:
+            return scenario
+        with SlowProgress("looking for the warm-up") as progress:
+            found = find_warm_up(
+                scenario, self.architectures, self.seed, workers=self.workers, dask=self.dask, progress=progress.advance
+            )
+        complain(found.sentence())
+        return found.scenario
+
+    def compare(self, scenario: Scenario) -> tuple[Comparison, bool]:
+        """The comparison, and whether Ctrl-C stopped it; exits when there is nothing yet."""
+        from edasim.study.compare import Interrupted
+        from edasim.study.compare import compare as compare_architectures
+
+        try:
+            with SlowProgress("simulating") as progress:
+                return compare_architectures(
+                    scenario, self.architectures, self.replications, self.seed, progress.advance,
+                    workers=self.workers, dask=self.dask, precision=self.precision, precision_of=self.precision_of,
+                    budget=self.budget,
+                ), False
+        except Interrupted as stop:
+            if stop.comparison is None:
+                complain("Stopped before the first replication was finished everywhere: there is nothing to save.")
+                raise typer.Exit(STOPPED) from None
+            done = f"{stop.comparison.replications} of {stop.comparison.asked} replications were finished"
+            saved = " and what is saved" if self.out else ""
+            complain(f"Stopped: {done}; what follows{saved} is marked incomplete.")
+            return stop.comparison, True
 
 
 def _finish(comparison: Comparison, out: Path | None, json: bool, stopped: bool) -> None:
@@ -106,6 +175,10 @@ def _finish(comparison: Comparison, out: Path | None, json: bool, stopped: bool)
     sys.stdout.flush()
     if stopped:
         raise typer.Exit(STOPPED)
+    wanted = comparison.precision
+    if wanted is not None and not wanted.reached(comparison.observations):
+        complain(wanted.sentence(comparison.observations))
+        raise typer.Exit(BAD_INPUT)
 
 
 def _save(comparison: Comparison, out: Path) -> str:

@@ -16,6 +16,7 @@ from edasim.simulate import Run
 from edasim.study.focus import Focus, focus
 from edasim.study.observation import Floats, Observation
 from edasim.study.precision import CONFIDENCE, Difference, Interval, difference, interval, student_t
+from edasim.study.until_precise import Precision
 from edasim.study.words import display, seconds_text
 from edasim.version import __version__
 
@@ -32,7 +33,8 @@ _DIGITS = 10
 class Comparison:
     """`observations` by architecture, one for each replication; `runs` are those of the first replication.
 
-    `asked` is the number of replications that were wanted; with fewer the comparison is incomplete.
+    `asked` is the number of replications that were wanted; with fewer the comparison is incomplete. `precision` is
+    what was asked for, if anything was.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Comparison:
         self.asked = asked
         self.observations = observations
         self.runs = runs
+        self.precision: Precision | None = None
 
     @property
     def architectures(self) -> tuple[str, ...]:
@@ -145,7 +148,14 @@ class Comparison:
             "version": __version__,
             "replications": self.replications,
         }
-        return {**head, **({} if self.complete else {"incomplete": True}), "architectures": nodes}
+        incomplete = {} if self.complete else {"incomplete": True}
+        return {**head, **incomplete, **self._precision_node(), "architectures": nodes}
+
+    def _precision_node(self) -> dict[str, Any]:
+        if self.precision is None:
+            return {}
+        wanted, reached = self.precision, self.precision.reached(self.observations)
+        return {"precision": {"of": wanted.metric, "wanted": wanted.text, "reached": reached}}
 
     def differences(self) -> dict[str, Any]:
         """Paired differences of all numbers against the first architecture, with what the common draws saved."""

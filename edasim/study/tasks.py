@@ -46,10 +46,10 @@ def run_numbers(task: RunTask) -> tuple[float, ...]:
 
 def run_observation(task: RunTask) -> Observation:
     """All that a study keeps of the run."""
-    return observe(simulate(_scenario(task.scenario), task.architecture, task.seed))
+    return observe(simulate(read_scenario_text(task.scenario), task.architecture, task.seed))
 
 
 @lru_cache(maxsize=16)
-def _scenario(text: str) -> Scenario:
+def read_scenario_text(text: str) -> Scenario:
     """Read once for all runs of a point; what is too large was refused, or allowed, where the study began."""
     return build(json.loads(text), allow_large=True)

@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from edasim.simulate import Run, simulate
     from edasim.study.compare import compare
     from edasim.study.comparison import Comparison
+    from edasim.study.find import find
     from edasim.study.sweep import sweep
 
 __all__ = [
-    "Comparison", "Run", "Scenario", "ScenarioError", "__version__", "compare", "explore", "load", "simulate", "sweep",
+    "Comparison", "Run", "Scenario", "ScenarioError", "__version__", "compare", "explore", "find", "load", "simulate",
+    "sweep",
 ]
 
 find_lazily(
@@ -35,6 +37,7 @@ find_lazily(
         "ScenarioError": "edasim.scenario.errors",
         "compare": "edasim.study.compare",
         "explore": "edasim.lab.explorer",
+        "find": "edasim.study.find",
         "load": "edasim.scenario.reading",
         "simulate": "edasim.simulate",
         "sweep": "edasim.study.sweep",

@@ -80,7 +80,7 @@ def _scale(ax: Axes, found: Found) -> None:
         ax.set_ylim(min(means) / 2, max(tops) * 1.6)
         ax.yaxis.set_minor_formatter(NullFormatter())
     else:
-        ax.set_ylim(0, 1.08 * max(tops) or 1.0)
+        ax.set_ylim(-0.025 * max(tops), 1.08 * max(tops) or 1.0)
     show = (lambda value, _: f"{value:.0%}") if found.target.is_share else (lambda value, _: number_text(value, metric))
     ax.yaxis.set_major_formatter(FuncFormatter(show))
     what = "runs that recover" if found.target.is_share else f"{metric_words(metric)}, mean"
@@ -114,9 +114,12 @@ def _seen(found: Found) -> str:
         if search.outcome == "found" and search.bracket is not None:
             way = "from" if search.rising else "up to"
             told.append(f"{way} {search.kind.show(search.bracket[0])} ({display(name)})")
-    others = [subject(name) for name, search in found.searches.items() if search.outcome != "found"]
+        elif search.bracket is not None:
+            low, high = map(search.kind.show, sorted(search.bracket))
+            told.append(f"changing between {low} and {high} ({display(name)})")
+    others = [subject(name) for name, search in found.searches.items() if search.bracket is None]
     text = f"{found.target.words} with {short_path(found.path)} {listed(told)}" if told else found.target.words
     if others:
-        why = {search.outcome for search in found.searches.values()} - {"found"}
+        why = {search.outcome for search in found.searches.values() if search.bracket is None}
         text += f"; {listed(others)}: {listed(sorted(why))}"
     return text

@@ -128,8 +128,9 @@ class Found:
             return f"{here}: stopped; so far, {words} holds with {knob} at {holds} and not at {fails} (95% sure)."
         if search.outcome == "undecided":
             between = " and ".join(show(number) for number in search.inside()[1:-1])
+            low, high = map(show, sorted(bracket))
             return (
-                f"{here}: undecided between {fails} and {holds}: {words} holds with {knob} at {holds} and not at "
+                f"{here}: undecided between {low} and {high}: {words} holds with {knob} at {holds} and not at "
                 f"{fails} (95% sure); at {between} the budget ended before the interval excluded the target."
             )
         end = "smallest" if search.rising else "largest"

@@ -65,7 +65,7 @@ class Target:
     @property
     def words(self) -> str:
         """As a sentence says it: `completion latency, p99 < 2s`."""
-        return self.text if self.is_share else self.text.replace(self.metric, metric_words(self.metric), 1)
+        return f'"{self.text}"' if self.is_share else self.text.replace(self.metric, metric_words(self.metric), 1)
 
 
 def read_target(text: str, scenario: Scenario) -> Target:

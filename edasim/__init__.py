@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from edasim.study.compare import compare
     from edasim.study.comparison import Comparison
     from edasim.study.find import find
+    from edasim.study.sensitivity import sensitivity
     from edasim.study.sweep import sweep
 
 __all__ = [
-    "Comparison", "Run", "Scenario", "ScenarioError", "__version__", "compare", "explore", "find", "load", "simulate",
-    "sweep",
+    "Comparison", "Run", "Scenario", "ScenarioError", "__version__", "compare", "explore", "find", "load",
+    "sensitivity", "simulate", "sweep",
 ]
 
 find_lazily(
@@ -39,6 +40,7 @@ find_lazily(
         "explore": "edasim.lab.explorer",
         "find": "edasim.study.find",
         "load": "edasim.scenario.reading",
+        "sensitivity": "edasim.study.sensitivity",
         "simulate": "edasim.simulate",
         "sweep": "edasim.study.sweep",
     },

@@ -36,6 +36,7 @@ OPENED_WHEN_CALLED: dict[str, set[str]] = {
     "edasim/study/comparison.py": {"charts", "matplotlib"},
     "edasim/study/found.py": {"charts", "matplotlib"},
     "edasim/study/swept.py": {"charts", "matplotlib", "pandas"},
+    "edasim/study/weighed.py": {"charts", "matplotlib"},
 }
 
 FILE_LIMIT = 400

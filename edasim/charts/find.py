@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from edasim.charts.marks import Label, label_ends, title
-from edasim.charts.metric import number_text
+from edasim.charts.metric import mean_words, number_text
 from edasim.charts.style import INK, QUIET, axes, look, picture, styled
 from edasim.study.found import Found, Search
-from edasim.study.metrics import in_seconds, metric_words, short_path
+from edasim.study.metrics import in_seconds, short_path
 from edasim.study.words import display, listed, subject
 
 _WIDE_RANGE = 50.0
@@ -83,7 +83,7 @@ def _scale(ax: Axes, found: Found) -> None:
         ax.set_ylim(-0.025 * max(tops), 1.08 * max(tops) or 1.0)
     show = (lambda value, _: f"{value:.0%}") if found.target.is_share else (lambda value, _: number_text(value, metric))
     ax.yaxis.set_major_formatter(FuncFormatter(show))
-    what = "runs that recover" if found.target.is_share else f"{metric_words(metric)}, mean"
+    what = "runs that recover" if found.target.is_share else mean_words(metric)
     ax.set_ylabel(f"{what} (logarithmic)" if ax.get_yscale() == "log" else what)
 
 

@@ -165,7 +165,7 @@ class Comparison:
             "against": base,
             **({} if self.complete else {"incomplete": True}),
             "architectures": {
-                name: {path: _difference_node(self.difference(name, path)) for path in paths}
+                name: {path: difference_node(self.difference(name, path)) for path in paths}
                 for name in self.architectures[1:]
             },
         }
@@ -256,7 +256,8 @@ def interval_node(found: Interval) -> dict[str, float | None]:
     return {"mean": _rounded(found.mean), "low": _rounded(found.low), "high": _rounded(found.high)}
 
 
-def _difference_node(found: Difference) -> dict[str, float | None]:
+def difference_node(found: Difference) -> dict[str, float | None]:
+    """A paired difference as JSON, with what the common draws saved."""
     return {**interval_node(found.interval), "variance_reduction": _rounded(found.variance_reduction)}
 
 

@@ -61,7 +61,7 @@ def test_what_is_no_target_gets_a_sentence(queue: Scenario, text: str, sentence:
     with pytest.raises(TargetError, match=sentence):
         read_target(text, queue)
     with pytest.raises(UnknownMetric, match="did you mean"):
-        read_target("orders.dne < 1", queue)
+        read_target("orders.refusd < 1", queue)
 
 
 @pytest.mark.parametrize(("target", "span", "verdict"), [

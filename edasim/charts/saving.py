@@ -14,6 +14,7 @@ from edasim.charts.slide import slide
 from edasim.charts.style import QUIET, picture, styled
 from edasim.charts.timeline import backlog, completed, staleness, torn
 from edasim.study.comparison import Comparison
+from edasim.study.files import write_whole
 
 CHARTS: dict[str, Callable[..., Axes]] = {
     "outcomes": outcomes,
@@ -48,6 +49,6 @@ def save_figure(figure: Figure, base: Path) -> list[Path]:
     """Save one figure as PNG and as SVG, the same bytes for the same picture."""
     files = [base.with_name(f"{base.name}.{kind}") for kind in ("png", "svg")]
     with styled():
-        figure.savefig(files[0])
-        figure.savefig(files[1], metadata={"Date": None})
+        write_whole(files[0], figure.savefig)
+        write_whole(files[1], lambda file: figure.savefig(file, metadata={"Date": None}))
     return files

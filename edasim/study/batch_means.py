@@ -1,7 +1,7 @@
 """Batch means: an interval from one long run, for those who ask for it; independent replications are the usual way.
 
 Neighbouring orders wait alike, so that an interval from single orders would be far too narrow. The means of long
-batches hardly depend on each other (Conway 1963; Law and Kelton, Simulation Modeling and Analysis, 9.5.3).
+batches hardly depend on each other (Conway 1963; Law and Kelton, Simulation Modeling and Analysis, chapter 9).
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import numpy as np
 
 from edasim.scenario.value import Scenario
 from edasim.simulate import Run
+from edasim.study.files import write_text
 from edasim.study.focus import Focus, focus
 from edasim.study.observation import Floats, Observation
 from edasim.study.precision import CONFIDENCE, Difference, Interval, difference, interval, student_t
@@ -223,7 +224,7 @@ class Comparison:
             "scenario.yml": to_yaml(self.scenario),
         }
         for name, text in texts.items():
-            (place / name).write_text(text, encoding="utf-8")
+            write_text(place / name, text)
         if progress:
             progress(0, len(CHARTS) + 1)
         return [*(place / name for name in texts), *save_charts(self, place, progress)]

@@ -20,10 +20,13 @@ if TYPE_CHECKING:
     from edasim.simulate import Run, simulate
     from edasim.study.compare import compare
     from edasim.study.comparison import Comparison
+    from edasim.study.find import find
+    from edasim.study.sensitivity import sensitivity
     from edasim.study.sweep import sweep
 
 __all__ = [
-    "Comparison", "Run", "Scenario", "ScenarioError", "__version__", "compare", "explore", "load", "simulate", "sweep",
+    "Comparison", "Run", "Scenario", "ScenarioError", "__version__", "compare", "explore", "find", "load",
+    "sensitivity", "simulate", "sweep",
 ]
 
 find_lazily(
@@ -35,7 +38,9 @@ find_lazily(
         "ScenarioError": "edasim.scenario.errors",
         "compare": "edasim.study.compare",
         "explore": "edasim.lab.explorer",
+        "find": "edasim.study.find",
         "load": "edasim.scenario.reading",
+        "sensitivity": "edasim.study.sensitivity",
         "simulate": "edasim.simulate",
         "sweep": "edasim.study.sweep",
     },

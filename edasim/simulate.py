@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from edasim.measure.journey import Journey
     from edasim.measure.summary import Summary
+    from edasim.study.batch_means import BatchMeans
 
 BUILDERS: dict[str, Callable[[Shop, Any], Architecture]] = {
     "monolith": Monolith,
@@ -116,6 +117,12 @@ class Run:
         from edasim.measure.trace import trace
 
         return trace(self, order)
+
+    def batch_means(self, latency: str = "completion_latency_s", batches: int = 20) -> BatchMeans:
+        """The interval of a mean latency from this one run, for a long one; replications are the usual way."""
+        from edasim.study.batch_means import batch_means_of
+
+        return batch_means_of(self, latency, batches)
 
     def __str__(self) -> str:
         from edasim.measure.summary import as_text

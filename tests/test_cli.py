@@ -249,12 +249,12 @@ def test_errors_become_one_sentence_and_a_code(
 def test_ctrl_c_saves_what_is_finished_and_marks_it(
     shop: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def stopped(scenario: object, architectures: object, replications: int, seed: int, *_: object) -> object:
+    def stopped(*study: object, **further: object) -> object:
         def stop(done: int, total: int) -> None:
             if done == 5:
                 raise KeyboardInterrupt
 
-        return compare(scenario, architectures, replications, seed, stop)  # type: ignore[arg-type]
+        return compare(*study[:4], stop, **further)  # type: ignore[arg-type]
 
     monkeypatch.setattr("edasim.study.compare.compare", stopped)
     out = tmp_path / "out"

@@ -30,11 +30,13 @@ HEAVY_LIBRARIES = {"matplotlib", "networkx", "ipywidgets", "pandas", "scipy"}
 # A result is asked for its chart or data frame (`both.chart()`, `run.frame()`). Such a method opens a room
 # above its own, or a library that its room does without, when it is called and not before.
 OPENED_WHEN_CALLED: dict[str, set[str]] = {
-    "edasim/simulate.py": {"measure", "pandas"},
+    "edasim/simulate.py": {"measure", "pandas", "study"},
     "edasim/measure/frame.py": {"pandas"},
     "edasim/measure/journey.py": {"pictures", "matplotlib"},
     "edasim/study/comparison.py": {"charts", "matplotlib", "report"},
+    "edasim/study/found.py": {"charts", "matplotlib"},
     "edasim/study/swept.py": {"charts", "matplotlib", "pandas"},
+    "edasim/study/weighed.py": {"charts", "matplotlib"},
 }
 
 FILE_LIMIT = 400

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edasim.study.knob import Axis
-from edasim.study.metrics import in_seconds, short_path
+from edasim.study.metrics import in_seconds, metric_words, short_path
 from edasim.study.words import grouped, seconds_short
 
 _UNITS = {"s": "duration", "1/s": "rate", "share": "share", "x": "factor", "B": "size"}
@@ -16,6 +16,12 @@ def number_text(value: float, metric: str) -> str:
     if metric.endswith("utilisation"):
         return f"{value:.0%}"
     return grouped(value, 0 if value == round(value) or abs(value) >= 100 else 1 if abs(value) >= 1 else 2)
+
+
+def mean_words(metric: str) -> str:
+    """What stands beside the axis of a metric's means over replications."""
+    words = metric_words(metric)
+    return words if words.endswith("mean") else f"{words}, mean"
 
 
 def knob_label(knob: Axis) -> str:

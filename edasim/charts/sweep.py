@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from edasim.charts.heat_map import heat_maps
 from edasim.charts.marks import Label, label_ends, title
-from edasim.charts.metric import knob_label, number_text
+from edasim.charts.metric import knob_label, mean_words, number_text
 from edasim.charts.saving import save_figure
 from edasim.charts.style import QUIET, axes, look, picture, styled
 from edasim.study.knob import Axis
@@ -68,7 +68,7 @@ def sweep_lines(sweep: Sweep, metric: str, ax: Axes | None = None) -> Axes:
             ax.plot(never, np.full(len(never), 0.985), transform=ax.get_xaxis_transform(), linestyle="none", marker="^",
                     color=looks.colour, markersize=9, clip_on=False)
         _knob_ticks(ax, knob)
-        ax.set_ylabel(metric_words(metric) + (", mean" if sweep.replications > 1 else "")
+        ax.set_ylabel((mean_words(metric) if sweep.replications > 1 else metric_words(metric))
                       + (" (logarithmic)" if ax.get_yscale() == "log" else ""))
         title(ax, _seen(sweep, metric))
         label_ends(ax, _end_labels(ax, numbers, means))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from edasim.commands.failing import BROKEN, STOPPED, complain, plainly
+from edasim.commands.failing import BAD_INPUT, BROKEN, STOPPED, complain, plainly
 from edasim.commands.options import (
     AllowLarge,
     Architectures,
+    Dask,
     File,
     Json,
     MaxMemory,
@@ -19,6 +22,7 @@ from edasim.commands.options import (
     Seed,
     Set,
     ShuffleTies,
+    Workers,
     limits_of,
     named,
     read_scenario,
@@ -30,6 +34,23 @@ from edasim.scenario.value import Scenario
 from edasim.simulate import Limits
 from edasim.study.comparison import Comparison
 from edasim.study.ties import Ties
+from edasim.study.until_precise import PRECISE_METRIC
+
+Wanted = Annotated[
+    str | None,
+    typer.Option("--precision", metavar="SHARE", help="Add replications until ± is at most so much of the mean: 2%."),
+]
+WantedOf = Annotated[
+    str, typer.Option("--precision-of", metavar="PATH", help="Of which number, everywhere it is run.")
+]
+Budget = Annotated[
+    int, typer.Option("--budget", min=5, max=100_000, help="At most so many replications for the precision.")
+]
+AUTO = "auto"
+WarmUp = Annotated[
+    str | None,
+    typer.Option("--warm-up", metavar="DURATION", help="Leave out the orders of so long; auto finds out how long."),
+]
 
 
 @plainly
@@ -40,6 +61,12 @@ def compare(  # noqa: PLR0913 - the options of a command
     seed: Seed = 1,
     setting: Set = None,
     out: Out = None,
+    workers: Workers = None,
+    dask: Dask = None,
+    precision: Wanted = None,
+    precision_of: WantedOf = PRECISE_METRIC,
+    budget: Budget = 100,
+    warm_up: WarmUp = None,
     json: Json = False,
     allow_large: AllowLarge = False,
     max_memory: MaxMemory = None,
@@ -51,9 +78,12 @@ def compare(  # noqa: PLR0913 - the options of a command
 
     Example: edasim compare scenarios/payment-outage.yml --set client.timeout=30s --out out/
     """
-    scenario = read_scenario(file, setting, allow_large)
+    scenario = read_scenario(file, _with_warm_up(setting, warm_up), allow_large)
     limits = limits_of(allow_large, max_memory)
-    comparison, stopped = study(scenario, named(arch), (replications, seed), limits, usable_folder(out))
+    study = Study(named(arch), replications, seed, limits, usable_folder(out), workers, dask, precision, precision_of,
+                  budget)
+    scenario = study.warmed_up(scenario, warm_up)
+    comparison, stopped = study.compare(scenario)
     if not json:
         print_table(comparison.table())
         print_text(comparison.verdict())
@@ -68,6 +98,9 @@ def run(  # noqa: PLR0913 - the options of a command
     seed: Seed = 1,
     setting: Set = None,
     out: Out = None,
+    workers: Workers = None,
+    dask: Dask = None,
+    warm_up: WarmUp = None,
     json: Json = False,
     allow_large: AllowLarge = False,
     max_memory: MaxMemory = None,
@@ -77,9 +110,11 @@ def run(  # noqa: PLR0913 - the options of a command
 
     Example: edasim run scenarios/payment-outage.yml --arch kafka --seed 7
     """
-    scenario = read_scenario(file, setting, allow_large)
+    scenario = read_scenario(file, _with_warm_up(setting, warm_up), allow_large)
     limits = limits_of(allow_large, max_memory)
-    comparison, stopped = study(scenario, named(arch), (replications, seed), limits, usable_folder(out))
+    study = Study(named(arch), replications, seed, limits, usable_folder(out), workers, dask)
+    scenario = study.warmed_up(scenario, warm_up)
+    comparison, stopped = study.compare(scenario)
     if not json:
         if comparison.replications > 1 or not comparison.complete:
             print_table(comparison.table())
@@ -89,28 +124,62 @@ def run(  # noqa: PLR0913 - the options of a command
     _finish(comparison, out, json, stopped, _ties(comparison, shuffled, limits, stopped))
 
 
-def study(
-    scenario: Scenario, architectures: list[str] | None, plan: tuple[int, int], limits: Limits, out: Path | None
-) -> tuple[Comparison, bool]:
-    """The comparison of (replications, seed), and whether Ctrl-C stopped it; exits when there is nothing yet."""
-    from edasim.study.compare import Interrupted, chosen_architectures
-    from edasim.study.compare import compare as compare_architectures
-    from edasim.study.theory.overload import warnings
+def _with_warm_up(settings: list[str] | None, warm_up: str | None) -> list[str] | None:
+    """A warm-up by hand is a setting like others."""
+    return settings if warm_up in (None, AUTO) else [*(settings or []), f"warm-up={warm_up}"]
 
-    replications, seed = plan
-    how = {"limits": limits}
-    for sentence in warnings(scenario, chosen_architectures(scenario, architectures)):
-        complain(f"Before the run: {sentence}.")
-    try:
-        with SlowProgress("simulating") as progress:
-            return compare_architectures(scenario, architectures, replications, seed, progress.advance, how), False
-    except Interrupted as stop:
-        if stop.comparison is None:
-            complain("Stopped before the first replication was finished everywhere: there is nothing to save.")
-            raise typer.Exit(STOPPED) from None
-        done = f"{stop.comparison.replications} of {replications} replications were finished"
-        complain(f"Stopped: {done}; what follows{' and what is saved' if out else ''} is marked incomplete.")
-        return stop.comparison, True
+
+@dataclass
+class Study:
+    """What was asked for on the command line."""
+
+    architectures: list[str] | None
+    replications: int
+    seed: int
+    limits: Limits
+    out: Path | None
+    workers: int | None = None
+    dask: str | None = None
+    precision: str | None = None
+    precision_of: str = PRECISE_METRIC
+    budget: int = 100
+
+    def warmed_up(self, scenario: Scenario, warm_up: str | None) -> Scenario:
+        """The scenario with the warm-up that was found, which is told on stderr, where it was asked for."""
+        from edasim.study.warm_up import find_warm_up
+
+        if warm_up != AUTO:
+            return scenario
+        with SlowProgress("looking for the warm-up") as progress:
+            found = find_warm_up(
+                scenario, self.architectures, self.seed, workers=self.workers, dask=self.dask, progress=progress.advance
+            )
+        complain(found.sentence())
+        return found.scenario
+
+    def compare(self, scenario: Scenario) -> tuple[Comparison, bool]:
+        """The comparison, and whether Ctrl-C stopped it; exits when there is nothing yet."""
+        from edasim.study.compare import Interrupted, chosen_architectures
+        from edasim.study.compare import compare as compare_architectures
+        from edasim.study.theory.overload import warnings
+
+        for sentence in warnings(scenario, chosen_architectures(scenario, self.architectures)):
+            complain(f"Before the run: {sentence}.")
+        try:
+            with SlowProgress("simulating") as progress:
+                return compare_architectures(
+                    scenario, self.architectures, self.replications, self.seed, progress.advance,
+                    workers=self.workers, dask=self.dask, precision=self.precision, precision_of=self.precision_of,
+                    budget=self.budget, how={"limits": self.limits},
+                ), False
+        except Interrupted as stop:
+            if stop.comparison is None:
+                complain("Stopped before the first replication was finished everywhere: there is nothing to save.")
+                raise typer.Exit(STOPPED) from None
+            done = f"{stop.comparison.replications} of {stop.comparison.asked} replications were finished"
+            saved = " and what is saved" if self.out else ""
+            complain(f"Stopped: {done}; what follows{saved} is marked incomplete.")
+            return stop.comparison, True
 
 
 def _ties(comparison: Comparison, orders: int, limits: Limits, stopped: bool) -> Ties | None:
@@ -135,6 +204,10 @@ def _finish(comparison: Comparison, out: Path | None, json: bool, stopped: bool,
     sys.stdout.flush()
     if stopped:
         raise typer.Exit(STOPPED)
+    wanted = comparison.precision
+    if wanted is not None and not wanted.reached(comparison.observations):
+        complain(wanted.sentence(comparison.observations))
+        raise typer.Exit(BAD_INPUT)
     if ties and not ties.fine:
         raise typer.Exit(BROKEN)
 

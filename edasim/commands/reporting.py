@@ -9,17 +9,19 @@ from typing import Annotated
 
 import typer
 
-from edasim.commands.comparing import study
+from edasim.commands.comparing import Study
 from edasim.commands.failing import STOPPED, complain, plainly
 from edasim.commands.options import (
     AllowLarge,
     Architectures,
+    Dask,
     File,
     Json,
     MaxMemory,
     Replications,
     Seed,
     Set,
+    Workers,
     limits_of,
     named,
     read_scenario,
@@ -42,6 +44,8 @@ def report(  # noqa: PLR0913 - the options of a command
     seed: Seed = 1,
     setting: Set = None,
     out: Page = Path("out/report.html"),
+    workers: Workers = None,
+    dask: Dask = None,
     json: Json = False,
     allow_large: AllowLarge = False,
     max_memory: MaxMemory = None,
@@ -55,7 +59,8 @@ def report(  # noqa: PLR0913 - the options of a command
     scenario = read_scenario(file, setting, allow_large)
     page = out / "report.html" if out.is_dir() else out
     usable_folder(page.parent)
-    comparison, stopped = study(scenario, named(arch), (replications, seed), limits_of(allow_large, max_memory), page)
+    study = Study(named(arch), replications, seed, limits_of(allow_large, max_memory), page, workers, dask)
+    comparison, stopped = study.compare(scenario)
     written = _write(comparison, page)
     if json:
         _print_json(comparison, written)

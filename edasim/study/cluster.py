@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from typing import Any
 
 from edasim.study.workers import WorkerError
@@ -53,13 +54,17 @@ class Cluster:
         as_completed: Any = distributed.as_completed
         self._futures = self._client.map(function, items, pure=False)
         places = {future.key: place for place, future in enumerate(self._futures)}
-        for future in as_completed(self._futures):
+        for future in as_completed(self._futures, loop=self._client.loop):
             try:
                 yield places[future.key], future.result()
             except KilledWorker:
                 raise WorkerError(
                     "Dask gave up a run whose workers died again and again: "
                     "give them more memory, or make the scenario smaller"
+                ) from None
+            except CancelledError:
+                raise WorkerError(
+                    f"the Dask scheduler at {self._address} was lost: start it, and run the same command again"
                 ) from None
 
     def _check_workers(self) -> None:

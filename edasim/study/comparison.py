@@ -17,6 +17,7 @@ from edasim.simulate import Run
 from edasim.study.focus import Focus, focus
 from edasim.study.observation import Floats, Observation
 from edasim.study.precision import CONFIDENCE, Difference, Interval, difference, interval, student_t
+from edasim.study.until_precise import Precision
 from edasim.study.words import display, seconds_text
 from edasim.version import __version__
 
@@ -34,7 +35,8 @@ _DIGITS = 10
 class Comparison:
     """`observations` by architecture, one for each replication; `runs` are those of the first replication.
 
-    `asked` is the number of replications that were wanted; with fewer the comparison is incomplete.
+    `asked` is the number of replications that were wanted; with fewer the comparison is incomplete. `precision` is
+    what was asked for, if anything was.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Comparison:
         self.asked = asked
         self.observations = observations
         self.runs = runs
+        self.precision: Precision | None = None
 
     @property
     def architectures(self) -> tuple[str, ...]:
@@ -147,7 +150,14 @@ class Comparison:
             "version": __version__,
             "replications": self.replications,
         }
-        return {**head, **({} if self.complete else {"incomplete": True}), "architectures": nodes}
+        incomplete = {} if self.complete else {"incomplete": True}
+        return {**head, **incomplete, **self._precision_node(), "architectures": nodes}
+
+    def _precision_node(self) -> dict[str, Any]:
+        if self.precision is None:
+            return {}
+        wanted, reached = self.precision, self.precision.reached(self.observations)
+        return {"precision": {"of": wanted.metric, "wanted": wanted.text, "reached": reached}}
 
     def differences(self) -> dict[str, Any]:
         """Paired differences of all numbers against the first architecture, with what the common draws saved."""
@@ -157,7 +167,7 @@ class Comparison:
             "against": base,
             **({} if self.complete else {"incomplete": True}),
             "architectures": {
-                name: {path: _difference_node(self.difference(name, path)) for path in paths}
+                name: {path: difference_node(self.difference(name, path)) for path in paths}
                 for name in self.architectures[1:]
             },
         }
@@ -270,7 +280,8 @@ def interval_node(found: Interval) -> dict[str, float | None]:
     return {"mean": _rounded(found.mean), "low": _rounded(found.low), "high": _rounded(found.high)}
 
 
-def _difference_node(found: Difference) -> dict[str, float | None]:
+def difference_node(found: Difference) -> dict[str, float | None]:
+    """A paired difference as JSON, with what the common draws saved."""
     return {**interval_node(found.interval), "variance_reduction": _rounded(found.variance_reduction)}
 
 

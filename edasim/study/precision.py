@@ -83,6 +83,25 @@ def difference(values: Sequence[float], base: Sequence[float]) -> Difference:
     return Difference(interval(gaps), reduction)
 
 
+def share_interval(hits: int, n: int, confidence: float = CONFIDENCE) -> Interval:
+    """The interval of a share from `hits` of `n` yes-or-no replications, exact after Clopper and Pearson (1934)."""
+    if not 0 <= hits <= n or n < 1:
+        raise ValueError(f"{hits} of {n} is no share")
+    tail = (1 - confidence) / 2
+    low = 0.0 if hits == 0 else _beta_quantile(tail, hits, n - hits + 1)
+    high = 1.0 if hits == n else _beta_quantile(1 - tail, hits + 1, n - hits)
+    return Interval(hits / n, low, high, n)
+
+
+def _beta_quantile(probability: float, a: float, b: float) -> float:
+    """Where the incomplete beta function reaches a probability, by halving."""
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _incomplete_beta(middle, a, b) < probability else (low, middle)
+    return (low + high) / 2
+
+
 def _variance(values: Sequence[float]) -> float:
     mean = math.fsum(values) / len(values)
     return math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)

@@ -47,8 +47,9 @@ class Runs:
         with self.kept or nullcontext():
             if self.kept is not None:
                 self.known |= {task: self.kept.found[task.key] for task in tasks if task.key in self.kept.found}
-            left = [task for task in dict.fromkeys(tasks) if task not in self.known]
-            finished = len(tasks) - len(left)
+            wanted = list(dict.fromkeys(tasks))
+            left = [task for task in wanted if task not in self.known]
+            finished = len(wanted) - len(left)
 
             def take(place: int, numbers: Numbers) -> None:
                 nonlocal finished
@@ -57,10 +58,10 @@ class Runs:
                 if self.kept is not None:
                     self.kept.keep(left[place].key, numbers)
                 if progress:
-                    progress(finished, len(tasks))
+                    progress(finished, len(wanted))
 
             if progress:
-                progress(finished, len(tasks))
+                progress(finished, len(wanted))
             self.executor.map(run_numbers, left, take)
 
     def values(self, tasks: Sequence[RunTask], metric: str) -> list[float]:

@@ -169,6 +169,7 @@ def _error_bars(comparison: Comparison) -> str:
     incomplete = "" if comparison.complete else f" ({comparison.shortfall})"
     if comparison.replications == 1:
         return f"n = 1 run, seed {comparison.seed}{incomplete}: no error bars."
+    wanted = comparison.precision
     lines = [
         f"Mean ± half of the 95% interval over n = {comparison.replications} replications{incomplete}, "
         f"seed {comparison.seed}; without ± all agree."
@@ -176,6 +177,8 @@ def _error_bars(comparison: Comparison) -> str:
     if len(comparison.architectures) > 1:
         lines.append(f"Second lines: difference to {first}, paired on the same orders and draws{_saved(comparison)}.")
         lines.append("Not told apart: the interval of the difference includes 0; more replications may tell.")
+    if wanted is not None:
+        lines.append(wanted.sentence(comparison.observations))
     return "\n".join(lines)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from edasim.scenario.reading import build
 from edasim.scenario.value import Scenario
@@ -15,12 +15,15 @@ from edasim.study.observation import Observation, observe
 
 
 class RunTask(NamedTuple):
-    """One run: the scenario as JSON text, the architecture, the seed, and the paths of the numbers that are wanted."""
+    """One run: the scenario as JSON text, the architecture, the seed, the paths of the numbers that are wanted, and
+    further keywords of `simulate`.
+    """
 
     scenario: str
     architecture: str
     seed: int
     metrics: tuple[str, ...] = ()
+    how: tuple[tuple[str, Any], ...] = ()
 
     @property
     def key(self) -> str:
@@ -46,10 +49,10 @@ def run_numbers(task: RunTask) -> tuple[float, ...]:
 
 def run_observation(task: RunTask) -> Observation:
     """All that a study keeps of the run."""
-    return observe(simulate(_scenario(task.scenario), task.architecture, task.seed))
+    return observe(simulate(read_scenario_text(task.scenario), task.architecture, task.seed, **dict(task.how)))
 
 
 @lru_cache(maxsize=16)
-def _scenario(text: str) -> Scenario:
+def read_scenario_text(text: str) -> Scenario:
     """Read once for all runs of a point; what is too large was refused, or allowed, where the study began."""
     return build(json.loads(text), allow_large=True)

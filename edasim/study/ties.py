@@ -106,7 +106,7 @@ def shuffle_ties(plain: Comparison, orders: int, limits: Limits, progress: Calla
         progress(number - 1, orders)
         how = {"shuffle_ties": number, "limits": limits}
         try:
-            permuted.append(compare(plain.scenario, plain.architectures, plain.replications, plain.seed, None, how))
+            permuted.append(compare(plain.scenario, plain.architectures, plain.replications, plain.seed, how=how))
         except ConservationError as error:
             raise ConservationError(f"with ties in random order {number}, {error}") from None
     progress(orders, orders)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from edasim.scenario.value import Scenario
@@ -57,3 +58,13 @@ def fan_out(arrivals: str, works: list[str], **rest: Any) -> Scenario:
     """Services side by side that all handle each order."""
     rest = {"architectures": architectures(calls="parallel"), **rest}
     return shop(arrivals, {f"leaf-{number}": {"work": work} for number, work in enumerate(works, start=1)}, **rest)
+
+
+def lasting(orders: int, arrivals: float, warm_up_s: float) -> Parts:
+    """How long about so many orders take, and a warm-up before them that is not counted."""
+    return {"duration": f"{warm_up_s + orders / arrivals:.6f}s", "warm_up": f"{warm_up_s:.6f}s"}
+
+
+def relaxation_s(arrivals: float, rate: float, servers: int = 1) -> float:
+    """In so many seconds what an M/M/c remembers of its start falls to 1/e: 1 / (sqrt(c mu) - sqrt(lambda))^2."""
+    return 1 / (math.sqrt(servers * rate) - math.sqrt(arrivals)) ** 2

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from edasim.simulate import Run, simulate
     from edasim.study.compare import compare
     from edasim.study.comparison import Comparison
+    from edasim.study.sweep import sweep
 
-__all__ = ["Comparison", "Run", "Scenario", "ScenarioError", "__version__", "compare", "explore", "load", "simulate"]
+__all__ = [
+    "Comparison", "Run", "Scenario", "ScenarioError", "__version__", "compare", "explore", "load", "simulate", "sweep",
+]
 
 find_lazily(
     __name__,
@@ -34,5 +37,6 @@ find_lazily(
         "explore": "edasim.lab.explorer",
         "load": "edasim.scenario.reading",
         "simulate": "edasim.simulate",
+        "sweep": "edasim.study.sweep",
     },
 )

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from edasim.core.files import write_whole
 from edasim.shipped import notebooks_folder
 
 SOLUTION = "solution"
@@ -33,9 +34,7 @@ def write_handout(folder: Path, source: Path | None = None) -> list[Path]:
     written = []
     for file in sorted(notebooks.glob("*.ipynb")):
         copy = without_solutions(json.loads(file.read_text(encoding="utf-8")))
-        target = folder / file.name
-        target.write_text(json.dumps(copy, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        written.append(target)
+        written.append(write_whole(folder / file.name, json.dumps(copy, indent=1, ensure_ascii=False) + "\n"))
     return written
 
 

@@ -2,9 +2,11 @@
 from __future__ import annotations
 
 import gc
+from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from edasim.architectures.architecture import Architecture
@@ -12,9 +14,12 @@ from edasim.architectures.kafka import Kafka
 from edasim.architectures.monolith import Monolith
 from edasim.architectures.rabbitmq import RabbitMq
 from edasim.architectures.rpc import Rpc
-from edasim.core.clock import SECOND
+from edasim.core.clock import SECOND, Clock
+from edasim.core.guard import Guard
 from edasim.core.journal import Facts, Journal, Place
 from edasim.core.message import Messages
+from edasim.scenario.estimating import estimate
+from edasim.scenario.sharing import cores, unused
 from edasim.scenario.value import Scenario
 from edasim.services.faults import Band, Faults
 from edasim.services.shop import Shop
@@ -35,6 +40,12 @@ SAMPLES = 40
 """How often conservation is checked while orders are placed and while the rest drains, beside the faults' edges."""
 
 
+FEW_EVENTS = 2_000_000
+"""So many events are never too many."""
+TIMES_THE_ESTIMATE = 20
+MOST_EVENTS = 2e8
+
+
 class UnknownArchitecture(ValueError):
     """A name that no architecture has, or one that the scenario does not list."""
 
@@ -43,7 +54,9 @@ class UnknownArchitecture(ValueError):
 class Run:
     """One scenario, one architecture, one seed, and everything that happened.
 
-    Times are nanoseconds since the start.  `capacities` says from when on each service had how many workers.
+    Times are nanoseconds since the start.  `capacities` says from when on each service (or the one process) had how
+    many workers, `cores` how many cores they shared; unlimited ones are infinite.  `placed_by` is the number of each
+    order's producer, in the order of the file, and empty where there is but one.
     `closed_ns` is when the last order could be placed, `end_ns` when the run stopped; `quiet` says whether nothing
     was owed any more then, `owed` which messages were.  `bands` are the faults as they held.
     """
@@ -53,7 +66,9 @@ class Run:
     seed: int
     journal: Journal
     messages: Messages
-    capacities: list[tuple[int, dict[str, int]]]
+    capacities: list[tuple[int, dict[str, float]]]
+    cores: list[tuple[int, dict[str, float]]] = field(default_factory=list)
+    placed_by: array[int] = field(default_factory=lambda: array("B"))
     closed_ns: int = 0
     end_ns: int = 0
     quiet: bool = False
@@ -65,8 +80,8 @@ class Run:
     _summary: Summary | None = None
 
     @property
-    def capacity(self) -> dict[str, int]:
-        """How many workers each service (or the one process) was given at the start."""
+    def capacity(self) -> dict[str, float]:
+        """How many workers each service (or the one process) was given at the start; infinite for unlimited ones."""
         return self.capacities[0][1]
 
     @property
@@ -108,11 +123,34 @@ class Run:
         return as_text(self)
 
 
-def simulate(scenario: Scenario, architecture: str, seed: int = 1) -> Run:
+@dataclass(frozen=True)
+class Limits:
+    """What a run may take before it is stopped.  `events`: no more than 20 times the estimate, and no more than
+    2 x 10^8 where the estimate did not have to be allowed by name.  `memory` is for the whole process, in bytes
+    (None: as much as there is).
+    """
+
+    events: bool = True
+    memory: int | None = None
+
+    def watch(self, clock: Clock, scenario: Scenario, architecture: str) -> None:
+        """Put a guard over a run that begins; from now on its events are counted."""
+        most_events = (lambda: _most_events(scenario)) if self.events else None
+        Guard(clock, f"The run of {architecture}", most_events, FEW_EVENTS, self.memory)
+
+
+def _most_events(scenario: Scenario) -> float:
+    cost = estimate(scenario)
+    return TIMES_THE_ESTIMATE * cost.events if not cost.allowed else min(TIMES_THE_ESTIMATE * cost.events, MOST_EVENTS)
+
+
+def simulate(scenario: Scenario, architecture: str, seed: int = 1, *, shuffle_ties: int | None = None,
+             limits: Limits = Limits()) -> Run:
     """Run a scenario in one architecture; the same arguments give the same facts, bit by bit.
 
-    Raises UnknownArchitecture, ConservationError when messages appear or vanish, TimeStandsStill when an instant
-    never ends.
+    Events at the same instant happen as they were scheduled; with `shuffle_ties`, in a random order, another one for
+    each number.  Raises UnknownArchitecture, ConservationError when messages appear or vanish, TimeStandsStill when an
+    instant never ends, RunStopped when the run takes more than the `limits`.
     """
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise ValueError(f"{seed!r} is no seed: give a whole number from 0 on")
@@ -122,7 +160,8 @@ def simulate(scenario: Scenario, architecture: str, seed: int = 1) -> Run:
     if options is None:
         listed = ", ".join(scenario.architectures.listed)
         raise UnknownArchitecture(f'the scenario does not list "{architecture}": it has {listed}')
-    shop = Shop(scenario, seed)
+    shop = Shop(scenario, seed, shuffle_ties)
+    limits.watch(shop.world.clock, scenario, architecture)
     wired = BUILDERS[architecture](shop, options)
     shop.client.submit = wired.submit
     shop.client.on_leaving = wired.customer_leaves
@@ -132,9 +171,11 @@ def simulate(scenario: Scenario, architecture: str, seed: int = 1) -> Run:
     wired.begin()
     faults.begin()
     run = Run(scenario, architecture, seed, shop.world.journal, shop.world.messages, [(0, wired.capacity())],
-              bands=faults.bands, not_applicable=faults.not_applicable)
+              [(0, cores(scenario, architecture))], shop.placed_by, bands=faults.bands,
+              not_applicable=faults.not_applicable)
     if not wired.dead_letters:
         run.not_applicable += [f"redrive of {name}" for name, spec in scenario.services.items() if spec.redrive]
+    run.not_applicable += unused(scenario, architecture)
     _date_changes(shop, wired, run)
     shop.begin()
     with _no_cycle_collection():
@@ -158,15 +199,19 @@ def _no_cycle_collection() -> Iterator[None]:
 
 
 def _date_changes(shop: Shop, wired: Architecture, run: Run) -> None:
-    for change in sorted(shop.scenario.changes, key=lambda change: change.at_ns):
+    """Changes of one instant are made together, in the order of the file."""
+    for at_ns, dated in groupby(shop.scenario.changes, key=lambda change: change.at_ns):
+        together = tuple(dated)
 
-        def apply(change: Any = change) -> None:
-            scenario = shop.scenario.at(change)
-            shop.configure(scenario)
-            wired.configure(scenario)
-            run.capacities.append((shop.world.clock.now_ns, wired.capacity()))
+        def apply(together: tuple[Any, ...] = together) -> None:
+            for change in together:
+                scenario = shop.scenario.at(change)
+                shop.configure(scenario)
+                wired.configure(scenario)
+                run.capacities.append((shop.world.clock.now_ns, wired.capacity()))
+                run.cores.append((shop.world.clock.now_ns, cores(scenario, run.architecture)))
 
-        shop.world.clock.at(change.at_ns, apply)
+        shop.world.clock.at(at_ns, apply)
 
 
 def _let_time_pass(shop: Shop, run: Run) -> None:

@@ -60,6 +60,7 @@ def test_mean_and_variance_are_those_of_the_quantile(text: str) -> None:
     assert mean == pytest.approx(law.mean_s, rel=2e-4)
     if text != "pareto 10ms shape 2.5":  # its variance converges too slowly for any grid
         assert variance == pytest.approx(law.variance_s2, rel=5e-3, abs=1e-15)
+        assert variance + mean**2 == pytest.approx(law.second_moment_s2, rel=5e-3)
 
 
 @pytest.mark.parametrize("text", [text for text in EVERY_FORM if not text.startswith(MIXED)])

@@ -34,6 +34,7 @@ OPENED_WHEN_CALLED: dict[str, set[str]] = {
     "edasim/measure/frame.py": {"pandas"},
     "edasim/measure/journey.py": {"pictures", "matplotlib"},
     "edasim/study/comparison.py": {"charts", "matplotlib"},
+    "edasim/study/swept.py": {"charts", "matplotlib", "pandas"},
 }
 
 FILE_LIMIT = 400

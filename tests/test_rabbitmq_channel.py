@@ -230,13 +230,26 @@ def test_a_lost_confirm_makes_a_duplicate() -> None:
     assert (rabbit.ready(), rabbit.answers) == (["a", "a"], [("a", True)])
 
 
-def test_a_wire_that_repeats_makes_a_duplicate_but_one_answer() -> None:
+def test_a_wire_that_repeats_makes_duplicates_until_a_confirm_gets_through_but_one_answer() -> None:
     rabbit = Rabbit(hop_ms=10)
     rabbit.queue()
     rabbit.publisher.to_broker.impair(duplicates=1.0)
     rabbit.publish("a")
+    rabbit.publisher.to_broker.impair(duplicates=0.0)
     rabbit.advance(100)
-    assert (rabbit.ready(), rabbit.facts("repeated"), rabbit.answers) == (["a", "a"], ["a"], [("a", True)])
+    # The first repetition goes out at once, the second on the next connection.
+    assert (rabbit.ready(), rabbit.facts("repeated"), rabbit.answers) == (["a"] * 3, ["a"] * 2, [("a", True)])
+    assert not rabbit.publisher.owes()
+
+
+def test_a_publisher_that_dies_repeats_nothing() -> None:
+    rabbit = Rabbit(hop_ms=10)
+    rabbit.queue()
+    rabbit.publisher.to_broker.impair(duplicates=1.0)
+    rabbit.publish("a")
+    rabbit.publisher.forget()
+    rabbit.advance(1000)
+    assert (rabbit.ready(), rabbit.publisher.owes()) == (["a", "a"], False)
 
 
 def test_without_confirms_nobody_misses_an_answer_and_repeats() -> None:

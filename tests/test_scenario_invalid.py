@@ -120,8 +120,8 @@ def test_a_mapping_is_held_to_the_same_rules_without_lines() -> None:
     assert str(refused.value).splitlines() == [
         "duration: 10 has no unit: write 10ms, or a duration such as 30ms, 1.5s or 2min",
         "services.payment.work: this is missing: write how long handling takes, such as exponential 30ms",
-        "services.payment[3]: this key is not known: choose from handles, work, workers, fails, poison, required, "
-        "idempotent, publishes, joins, retry, dead-letters, redrive",
+        "services.payment[3]: this key is not known: choose from handles, work, workers, cores, fails, poison, "
+        "required, idempotent, publishes, joins, retry, breaker, dead-letters, redrive, store",
         "producers: none is given: write at least one",
     ]
 

@@ -95,10 +95,11 @@ class Rabbit(Bench):
     """
 
     def __init__(self, hop_ms: float = 0, disk: float | str = 0, *, confirms: bool = True,
-                 persistent: bool = False, version: str = "4.3") -> None:
+                 persistent: bool = False, version: str = "4.3", priorities: bool = False) -> None:
         super().__init__(hop_ms)
         self.version = version
-        self.broker = Broker(self.world, BrokerTimes(self.hop, takes(disk)), persistent)
+        self.broker = Broker(self.world, BrokerTimes(self.hop, takes(disk)), persistent,
+                             version if priorities else None)
         self.publisher = Publisher(self.broker, self.links("checkout"), confirms)
         self.world.add_part(self.publisher)
         self.answers: list[tuple[str, bool]] = []
@@ -113,11 +114,13 @@ class Rabbit(Bench):
         resolved = resolve("rabbitmq queue", self.version, given)
         return self.broker.declare_queue(name, resolved, parking=parking)
 
-    def publish(self, *names: str, to: str = "q", exchange: str = "", ttl_ms: float | None = None) -> None:
+    def publish(self, *names: str, to: str = "q", exchange: str = "", ttl_ms: float | None = None,
+                priority: int | None = None) -> None:
         """Publish messages one after another, by default to the default exchange."""
         for name in names:
             now = self.world.clock.now_ns
-            message = self.world.messages.place(name, len(self.world.messages) + 1, None, 1000, now)
+            place = self.world.messages.placing(priority)
+            message = place(name, len(self.world.messages) + 1, None, 1000, now)
             properties = Properties(expiration_ns=None if ttl_ms is None else round(ttl_ms * MS))
             self.publisher.publish(message, exchange, to, self._heard, properties)
 

@@ -27,5 +27,5 @@ class Architecture(Breakable, Protocol):
     def configure(self, scenario: Scenario) -> None:
         """Use another scenario value from now on."""
 
-    def capacity(self) -> dict[str, int]:
-        """How many workers each service (or the one process) was given."""
+    def capacity(self) -> dict[str, float]:
+        """How many workers each service (or the one process) was given; infinite for one for each message."""

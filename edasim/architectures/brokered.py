@@ -49,6 +49,7 @@ class Brokered(ABC, Generic[AConsumer]):
     def __init__(self, shop: Shop) -> None:
         self.shop = shop
         self.clock = shop.world.clock
+        shop.share_cores()
         self.consumers: dict[str, list[AConsumer]] = {name: [] for name in shop.services}
         self._made: dict[str, int] = dict.fromkeys(shop.services, 0)
         self._away: dict[str, int] = dict.fromkeys(shop.services, 0)
@@ -80,12 +81,13 @@ class Brokered(ABC, Generic[AConsumer]):
         """As many consumers as there are to be, less those that a fault took away."""
         if not self._joined(service):
             return
-        surplus = len(self.consumers[service]) + self._away[service] - self.shop.scenario.services[service].workers
+        wanted = int(self.shop.scenario.services[service].workers)
+        surplus = len(self.consumers[service]) + self._away[service] - wanted
         for consumer in self._dismiss(service, surplus) if surplus > 0 else []:
             consumer.leave()
         self._hire(service, -surplus)
 
-    def capacity(self) -> dict[str, int]:
+    def capacity(self) -> dict[str, float]:
         """The consumers of each service."""
         return {name: spec.workers for name, spec in self.shop.scenario.services.items()}
 
@@ -119,7 +121,7 @@ class Brokered(ABC, Generic[AConsumer]):
 
     def instances(self, service: str) -> int:
         """Its consumers."""
-        return self.shop.scenario.services[service].workers
+        return int(self.shop.scenario.services[service].workers)
 
     def lose_producer(self, name: str) -> None:
         """What a producer had not handed over yet is gone with it."""

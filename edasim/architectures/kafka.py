@@ -115,7 +115,7 @@ class Kafka(Brokered[KafkaConsumer]):
                 self.clock.at(spec.joins, lambda name=name: self._join(name))  # type: ignore[misc]
             else:
                 group = self._group(name)
-                consumers = [self._new_consumer(name) for _ in range(spec.workers)]
+                consumers = [self._new_consumer(name) for _ in range(int(spec.workers))]
                 group.begin([consumer.member for consumer in consumers])
                 for consumer in consumers:
                     consumer.member.poll()
@@ -138,11 +138,12 @@ class Kafka(Brokered[KafkaConsumer]):
         consumer = KafkaConsumer(self, self.shop.services[name], self.groups[name], worker)
         self.consumers[name].append(consumer)
         self.shop.world.add_part(consumer.consumer)
+        self.shop.world.add_part(consumer)
         return consumer
 
     def _join(self, name: str) -> None:
         self._group(name)
-        self._hire(name, self.shop.scenario.services[name].workers)
+        self._hire(name, int(self.shop.scenario.services[name].workers))
 
     def _hire(self, name: str, number: int) -> None:
         for _ in range(number):

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 from edasim.brokers.kafka.group import Group
 from edasim.brokers.kafka.log import Record, Retrying
 from edasim.brokers.kafka.member import Member
-from edasim.core.link import RECONNECT_NS, Link
+from edasim.core.link import Link
 from edasim.core.message import Message
-from edasim.services.consumer import Consumer
+from edasim.services.guarded_consumer import consumer_of
 from edasim.services.service import Service
 from edasim.services.worker import Worker
 
@@ -24,7 +24,7 @@ class KafkaConsumer:
         self.worker = worker
         self.group = group
         shop = kafka.shop
-        self.consumer = Consumer(shop.world, service, worker, shop.policy(service.name))
+        self.consumer = consumer_of(shop, service, worker)
         self.consumer.intake = self
         hop = shop.network.link
         links: tuple[Link, Link] = (
@@ -40,6 +40,7 @@ class KafkaConsumer:
         self.commit = kafka.options.commit
         self._by_record = self.commit == "record"
         self._to_broker = links[0]
+        self._coming_again: dict[Record, None] = {}
         self.member.commit_before = self.commit == "before"
 
     # --- what the consumer does with a record -----------------------------------------------------------------
@@ -61,10 +62,22 @@ class KafkaConsumer:
     def _passed(self, record: Record) -> None:
         member = self.member
         if member.to_broker.duplicates and member.to_broker.repeats():
-            clock = self.worker.clock
-            clock.at(clock.now_ns + RECONNECT_NS, lambda: member.give_again(record))
+            self._coming_again[record] = None
+            self.worker.clock.at(member.to_broker.repetition_ns(), lambda: self._give_again(record))
         elif self.commit == "record":
             member.commit({record.partition: record.offset + 1})
+
+    def _give_again(self, record: Record) -> None:
+        self._coming_again.pop(record, None)
+        self.member.give_again(record)
+
+    def owes(self) -> bool:
+        """Whether a record will be handed over again because word of its handling got lost."""
+        return bool(self._coming_again)
+
+    def owed(self) -> list[Message]:
+        """Those records' messages."""
+        return [record.message for record in self._coming_again]
 
     def again(self, record: Record, attempts_made: int, wait_ns: int) -> None:
         """Send a copy to the group's own retry topic, to be handled when its wait is over."""
@@ -88,6 +101,7 @@ class KafkaConsumer:
     def die(self) -> None:
         """No goodbye: the coordinator waits for session.timeout.ms."""
         self.consumer.die()
+        self._coming_again.clear()
         self.member.die()
         self.group.lose(self.member)
 

@@ -1,6 +1,7 @@
 """The monolith: one process, a pool of threads, one database; an order is one transaction."""
 from __future__ import annotations
 
+import math
 from collections import deque
 from heapq import heappop, heappush
 from itertools import count
@@ -15,7 +16,10 @@ from edasim.scenario.architecture_options import MonolithOptions
 from edasim.scenario.value import Scenario
 from edasim.services.client import Request
 from edasim.services.faults import Mend
-from edasim.services.service import Service
+from edasim.services.line import Line, line
+from edasim.services.pool import EndlessPool
+from edasim.services.processor import Processor
+from edasim.services.service import Service, shared_cores
 from edasim.services.shop import Shop
 from edasim.services.worker import Worker
 
@@ -23,7 +27,9 @@ from edasim.services.worker import Worker
 class Transaction:
     """One order on one thread: the steps still to do, and the effects that come into being at commit."""
 
-    __slots__ = ("attempt", "effects", "last_wait_ns", "message", "request", "service", "steps")
+    __slots__ = ("attempt", "effects", "last_wait_ns", "message", "permit", "request", "service", "steps")
+    permit: int
+    """For the attempt under way, where the service has a guard."""
 
     def __init__(self, request: Request) -> None:
         self.request = request
@@ -51,7 +57,7 @@ class Monolith:
         self.options = options
         self.clock = shop.world.clock
         world = shop.world
-        self.queue: deque[Request] = deque()
+        self.queue: Line[Request] = line(options.discipline)
         self.idle: deque[Worker] = deque()
         self.busy: dict[Worker, Transaction] = {}
         self._threads_of: dict[Request, Worker] = {}
@@ -67,6 +73,8 @@ class Monolith:
         self._database_luck = world.draws.sequential("fault", "database")
         self._committed: Stage = self._commits
         self._again: Stage = self._after_backoff
+        self._guards = shop.guards()
+        self._start = self._start_guarded if self._guards else self._start_plainly
         self._held: list[Worker] = []
         self._database_stops = 0
         self._slowness: list[float] = []
@@ -76,9 +84,14 @@ class Monolith:
         self.acknowledged = world.writer(Verb.acknowledged, place)
         self.dropped = world.writer(Verb.dropped, place)
         self.place = place
+        self._processor: Processor | None = None
+        if shop.scenario.may_have("architectures.monolith.cores", math.inf):
+            self._processor = shared_cores(world, options.cores)
+            for service in shop.services.values():
+                service.share(self._processor)
         world.add_part(self)
 
-    def threads(self) -> int:
+    def threads(self) -> float:
         """How many threads there are to be: as many as all services have workers, unless written."""
         if self.options.threads is not None:
             return self.options.threads
@@ -86,12 +99,31 @@ class Monolith:
 
     def begin(self) -> None:
         """Start the threads."""
-        for _ in range(self.threads()):
-            self._new_thread()
+        if self.shop.scenario.may_have("architectures.monolith.queue-limit", math.inf):
+            self.shop.client.submit = self._submit_if_room
+        self._fill()
 
-    def _new_thread(self) -> None:
+    def _fill(self) -> None:
+        """As many threads as there are to be; unlimited ones are made when they are needed."""
+        wanted = self.threads()
+        endless = isinstance(self.idle, EndlessPool)
+        if wanted == math.inf:
+            self.idle = self.idle if endless else EndlessPool(self.idle, self._new_thread)
+            self.retiring = 0
+            return
+        self.idle = deque(self.idle) if endless else self.idle
+        surplus = len(self.idle) + len(self.busy) - self.retiring - int(wanted)
+        for _ in range(-surplus):
+            self.idle.append(self._new_thread())
+        for _ in range(max(0, surplus)):
+            if self.idle:
+                self.idle.pop()
+            else:
+                self.retiring += 1
+
+    def _new_thread(self) -> Worker:
         self._made += 1
-        self.idle.append(Worker(self.clock, f"thread-{self._made}"))
+        return Worker(self.clock, f"thread-{self._made}")
 
     def owes(self) -> bool:
         """Whether an order is waiting or under way."""
@@ -125,6 +157,23 @@ class Monolith:
         self.routed(request.message.id)
         self.queue.append(request)
         self._serve()
+
+    def _submit_if_room(self, request: Request) -> None:
+        """An order is refused when as many wait as may."""
+        limit = self.options.queue_limit
+        if len(self.queue) >= limit and not self.idle and not self._down:
+            if self.options.cancels:
+                self._forget_unwanted()
+            if len(self.queue) >= limit:
+                self.shop.client.answer(request, False, "queue full")
+                return
+        self.submit(request)
+
+    def _forget_unwanted(self) -> None:
+        """Orders whose customer has left make room."""
+        for request in [request for request in self.queue if request.gone]:
+            self.queue.remove(request)
+            self.dropped(request.message.id)
 
     def _serve(self) -> None:
         # An order may end within the call that begins it; the outermost loop goes on then.
@@ -173,10 +222,17 @@ class Monolith:
             transaction.last_wait_ns = policy.wait_ns(transaction.attempt, transaction.last_wait_ns)
             thread.wait(self._again, transaction.last_wait_ns)
             return
-        elif service.spec.required:
-            self._end(thread, False, f"{service.name} failed")
+        else:
+            self._give_up(thread, service, "failed")
             return
         transaction.last_wait_ns = 0
+        self._step(thread)
+
+    def _give_up(self, thread: Worker, service: Service, reason: str) -> None:
+        if service.spec.required:
+            self._end(thread, False, f"{service.name} {reason}")
+            return
+        self.busy[thread].last_wait_ns = 0
         self._step(thread)
 
     def _after_backoff(self, timer: Timer) -> None:
@@ -185,9 +241,35 @@ class Monolith:
         transaction.attempt += 1
         self._start(thread, transaction, again=True)
 
-    def _start(self, thread: Worker, transaction: Transaction, again: bool = False) -> None:
+    def _start_plainly(self, thread: Worker, transaction: Transaction, again: bool = False) -> None:
         assert transaction.service is not None
         transaction.service.desk(thread, self._attempt_finished).start(transaction.message, again)
+
+    # --- where a service has a breaker or a budget ------------------------------------------------------------
+
+    def _start_guarded(self, thread: Worker, transaction: Transaction, again: bool = False) -> None:
+        service, message = transaction.service, transaction.message
+        assert service is not None
+        guard = self._guards.get(service.name)
+        if guard is None:
+            self._start_plainly(thread, transaction, again)
+            return
+        transaction.permit = guard.enter()
+        if transaction.permit:
+            service.desk(thread, self._guarded_attempt_finished).start(message, again)
+        else:
+            guard.keep_out(message)
+            self._give_up(thread, service, "breaker open")
+
+    def _guarded_attempt_finished(self, thread: Worker, ok: bool) -> None:
+        transaction = self.busy[thread]
+        assert transaction.service is not None
+        self._guards[transaction.service.name].over(transaction.permit, ok)
+        self._attempt_finished(thread, ok)
+
+    def _abandon(self, service: Service, transaction: Transaction) -> None:
+        if service.name in self._guards:
+            self._guards[service.name].abandon(transaction.permit)
 
     # --- the transaction's end --------------------------------------------------------------------------------
 
@@ -227,7 +309,9 @@ class Monolith:
         if thread is None or not self.options.cancels:
             return
         if thread.desk is not None:
-            thread.desk.service.interrupt(thread)
+            service = thread.desk.service
+            service.interrupt(thread)
+            self._abandon(service, self.busy[thread])
         else:
             thread.drop()
         if thread in self._held:
@@ -244,12 +328,14 @@ class Monolith:
             transaction = self.busy.pop(thread)
             del self._threads_of[transaction.request]
             if thread.desk is not None:
-                thread.desk.service.crash(thread)
+                service_at_work = thread.desk.service
+                service_at_work.crash(thread)
+                self._abandon(service_at_work, transaction)
             else:
                 thread.drop()
             self.dropped(transaction.request.message.id)
             self.shop.client.answer(transaction.request, False, "process crashed")
-            self._new_thread()
+            self.idle.append(self._new_thread())
         self._held.clear()
         while self.queue:
             request = self.queue.popleft()
@@ -303,19 +389,16 @@ class Monolith:
         """The process goes on with what it has."""
 
     def configure(self, scenario: Scenario) -> None:
-        """More or fewer threads, another commit time."""
+        """More or fewer threads and cores, another commit time."""
+        assert scenario.architectures.monolith is not None
+        self.options = scenario.architectures.monolith
         self._commit_ns.use(scenario.wire.latency("database-commit").quantile_ns)
-        surplus = len(self.idle) + len(self.busy) - self.retiring - self.threads()
-        for _ in range(-surplus):
-            self._new_thread()
-        for _ in range(max(0, surplus)):
-            if self.idle:
-                self.idle.pop()
-            else:
-                self.retiring += 1
+        if self._processor is not None:
+            self._processor.use(self.options.cores)
+        self._fill()
         self._serve()
 
-    def capacity(self) -> dict[str, int]:
+    def capacity(self) -> dict[str, float]:
         """The threads of the one process."""
         return {"process": self.threads()}
 

@@ -14,6 +14,7 @@ from edasim.core.link import Link
 from edasim.core.message import Message
 from edasim.scenario.architecture_options import RabbitOptions
 from edasim.scenario.broker_options import resolve
+from edasim.scenario.sharing import has_priorities
 from edasim.scenario.value import Scenario
 from edasim.services.client import Request
 from edasim.services.shop import Shop
@@ -59,7 +60,8 @@ class RabbitMq(Brokered[RabbitConsumer]):
     def __init__(self, shop: Shop, options: RabbitOptions) -> None:
         super().__init__(shop)
         self.options = options
-        self.broker = Broker(shop.world, self._times(), options.persistent)
+        priorities = options.version if has_priorities(shop.scenario) else None
+        self.broker = Broker(shop.world, self._times(), options.persistent, priorities)
         self.publishers: dict[str, Publisher] = {}
         self.senders = self.publishers
         self.refusing = self.broker.refusing
@@ -96,7 +98,7 @@ class RabbitMq(Brokered[RabbitConsumer]):
         queue = self.queues[name] = self.broker.declare_queue(name, self._arguments(given), name)
         for event in service.spec.handles:
             self._bind(queue, event)
-        self._hire(name, service.spec.workers)
+        self._hire(name, int(service.spec.workers))
         self._redrive(name, RabbitLetters(self, name))
 
     def _arguments(self, given: dict[str, object]) -> dict[str, object]:

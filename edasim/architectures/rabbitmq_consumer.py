@@ -9,7 +9,7 @@ from edasim.brokers.rabbitmq.queue import Queue
 from edasim.core.clock import Signal
 from edasim.core.link import CALL, RECONNECT_NS, Call
 from edasim.core.message import Message
-from edasim.services.consumer import Consumer
+from edasim.services.guarded_consumer import consumer_of
 from edasim.services.service import Service
 from edasim.services.worker import Worker
 
@@ -30,7 +30,7 @@ class RabbitConsumer:
         self.leaving = False
         self._unsettled = 0
         shop = rabbit.shop
-        self.consumer = Consumer(shop.world, service, worker, shop.policy(service.name))
+        self.consumer = consumer_of(shop, service, worker)
         self.consumer.intake = self
         hop = shop.network.link
         links = (

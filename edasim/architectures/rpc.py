@@ -1,7 +1,8 @@
 """RPC: the same services behind synchronous calls, each with its own workers and its own FIFO."""
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+import math
+from collections import OrderedDict
 from collections.abc import Iterable
 
 from edasim.architectures.rpc_server import Call, OpenOrder, Server
@@ -14,6 +15,8 @@ from edasim.scenario.architecture_options import RpcOptions
 from edasim.scenario.value import Scenario
 from edasim.services.client import Request
 from edasim.services.faults import Mend
+from edasim.services.line import Line, line
+from edasim.services.service import Service
 from edasim.services.shop import Shop
 from edasim.services.worker import Worker
 
@@ -35,12 +38,17 @@ class Rpc:
         self.clock = shop.world.clock
         self.order = StepOrder(shop.scenario)
         self.open: dict[OpenOrder, None] = {}
-        self.queue: deque[Request] = deque()
+        self.queue: Line[Request] = line(options.discipline)
+        self.bounded = shop.scenario.may_have("architectures.rpc.queue-limit", math.inf)
+        shop.share_cores()
         self.servers = {name: Server(self, service) for name, service in shop.services.items()}
         self._waits: OrderedDict[Call, int] = OrderedDict()
         self._timeouts = Deadlines(self.clock, self._waits, self._call_timed_out)
         self._order_of: dict[Request, OpenOrder] = {}
         self._admitting = False
+        self._guards = shop.guards()
+        self._call = self._call_guarded if self._guards else self._make_call
+        self._call_over = self._guarded_call_over if self._guards else self._ended
         place = Place("queue", "gateway")
         self.place = place
         self.routed = shop.world.writer(Verb.routed, place)
@@ -52,7 +60,7 @@ class Rpc:
     def begin(self) -> None:
         """Start the workers."""
         for server in self.servers.values():
-            server.hire(server.service.spec.workers)
+            server.fill()
 
     def owes(self) -> bool:
         """Whether an order is open or a call waits to be made again."""
@@ -108,6 +116,8 @@ class Rpc:
         order = self._order_of.get(request)
         if order is not None:
             for call in order.calls:
+                if call.open:
+                    self._abandon(call)
                 call.open = False
                 self._waits.pop(call, None)
             self._close(order)
@@ -144,7 +154,7 @@ class Rpc:
 
     # --- a call -----------------------------------------------------------------------------------------------
 
-    def _call(self, call: Call) -> None:
+    def _make_call(self, call: Call) -> None:
         if call.order.done and self.options.cancels:
             return
         call.order.calls.append(call)
@@ -160,12 +170,12 @@ class Rpc:
         elif call.open:
             call.open = False
             self._waits.pop(call, None)
-            self._ended(call, not call.error)
+            self._call_over(call, not call.error)
 
     def _call_timed_out(self, call: Call) -> None:
         del self._waits[call]
         call.open = False
-        self._ended(call, False)
+        self._call_over(call, False)
 
     def _ended(self, call: Call, ok: bool) -> None:
         order, service = call.order, call.server.service
@@ -175,8 +185,15 @@ class Rpc:
             self._add_steps(order, call.published)
         elif self._call_again(call):
             return
-        elif service.spec.required:
-            order.failed = f"{service.name} failed"
+        else:
+            self._give_up(order, service, "failed")
+            return
+        order.pending -= 1
+        self._go_on(order)
+
+    def _give_up(self, order: OpenOrder, service: Service, reason: str) -> None:
+        if service.spec.required:
+            order.failed = f"{service.name} {reason}"
             self._close(order)
             return
         order.pending -= 1
@@ -192,28 +209,49 @@ class Rpc:
         self.clock.at(self.clock.now_ns + wait_ns, lambda: self._call(again))
         return True
 
+    # --- where a service has a breaker or a budget ------------------------------------------------------------
+
+    def _call_guarded(self, call: Call) -> None:
+        service, order = call.server.service, call.order
+        guard = self._guards.get(service.name)
+        if guard is None or (order.done and self.options.cancels):
+            self._make_call(call)
+            return
+        call.permit = guard.enter()
+        if call.permit:
+            self._make_call(call)
+        elif not order.done:
+            guard.keep_out(call.step)
+            self._give_up(order, service, "breaker open")
+
+    def _guarded_call_over(self, call: Call, ok: bool) -> None:
+        guard = self._guards.get(call.server.service.name)
+        if guard is not None:
+            guard.over(call.permit, ok)
+        self._ended(call, ok)
+
+    def _abandon(self, call: Call) -> None:
+        guard = self._guards.get(call.server.service.name)
+        if guard is not None:
+            guard.abandon(call.permit)
+
     # --- faults and changes -----------------------------------------------------------------------------------
 
     def crash(self, service: str, count: int | None) -> list[Worker]:
         """Workers of a service die."""
-        gone = self.servers[service].crash(count)
-        self.servers[service].away += len(gone)
-        return gone
+        return self.servers[service].crash(count)
 
     def stop(self, service: str, count: int | None) -> list[Worker]:
         """Workers of a service leave when they have finished."""
-        gone = self.servers[service].stop(count)
-        self.servers[service].away += len(gone)
-        return gone
+        return self.servers[service].stop(count)
 
     def instances(self, service: str) -> int:
         """Its workers."""
-        return self.shop.scenario.services[service].workers
+        return int(self.shop.scenario.services[service].workers)
 
     def restart(self, service: str, workers: list[Worker]) -> None:
         """As many new workers."""
-        self.servers[service].away -= len(workers)
-        self.servers[service].fill()
+        self.servers[service].come_back(workers)
 
     def connects(self, one: str, other: str) -> bool:
         """The gateway is connected with every service."""
@@ -246,6 +284,6 @@ class Rpc:
         for server in self.servers.values():
             server.fill()
 
-    def capacity(self) -> dict[str, int]:
+    def capacity(self) -> dict[str, float]:
         """The workers of each service."""
         return {name: spec.workers for name, spec in self.shop.scenario.services.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -12,7 +13,9 @@ from edasim.charts.latency import accept_latency, completion_latency
 from edasim.charts.outcomes import outcomes
 from edasim.charts.slide import slide
 from edasim.charts.style import QUIET, picture, styled
+from edasim.charts.theory import theory
 from edasim.charts.timeline import backlog, completed, staleness, torn
+from edasim.core.files import write_whole
 from edasim.study.comparison import Comparison
 
 CHARTS: dict[str, Callable[..., Axes]] = {
@@ -23,6 +26,7 @@ CHARTS: dict[str, Callable[..., Axes]] = {
     "backlog": backlog,
     "staleness": staleness,
     "half-done-orders": torn,
+    "theory": theory,
 }
 """The charts of a comparison by the name of their file; the slide comes beside them."""
 
@@ -45,9 +49,11 @@ def save_charts(comparison: Comparison, folder: Path, progress: Callable[[int, i
 
 
 def save_figure(figure: Figure, base: Path) -> list[Path]:
-    """Save one figure as PNG and as SVG, the same bytes for the same picture."""
+    """Save one figure as PNG and as SVG, whole or not at all, the same bytes for the same picture."""
     files = [base.with_name(f"{base.name}.{kind}") for kind in ("png", "svg")]
-    with styled():
-        figure.savefig(files[0])
-        figure.savefig(files[1], metadata={"Date": None})
+    for file, metadata in zip(files, (None, {"Date": None}), strict=True):
+        page = BytesIO()
+        with styled():
+            figure.savefig(page, format=file.suffix[1:], metadata=metadata)
+        write_whole(file, page.getvalue())
     return files

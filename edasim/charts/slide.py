@@ -14,7 +14,7 @@ from edasim.core.quantity import show_duration
 from edasim.study.comparison import Comparison
 from edasim.study.focus import spaced
 from edasim.study.headline import headline
-from edasim.study.words import count_text, display
+from edasim.study.words import count_text, display, many
 
 WIDTH, HEIGHT = 12.8, 7.2
 _DOTS_LEFT, _DOTS_WIDTH, _DOTS_TOP, _DOTS_BOTTOM = 0.025, 0.43, 0.855, 0.345
@@ -152,10 +152,10 @@ def _footer(figure: Figure, comparison: Comparison) -> None:
     scenario = comparison.scenario
     load = ", ".join(f"{name} {producer.arrivals.text}" for name, producer in scenario.producers.items())
     timeout = "none" if scenario.client.timeout is None else spaced(show_duration(scenario.client.timeout))
-    workers = " + ".join(str(service.workers) for service in scenario.services.values())
+    workers = " + ".join(many(service.workers) for service in scenario.services.values())
     if len(scenario.services) > 5:
         total = sum(service.workers for service in scenario.services.values())
-        workers = f"{total} in {len(scenario.services)} services"
+        workers = f"{many(total)} in {len(scenario.services)} services"
     facts = (
         f"{load} · client timeout {timeout} · workers {workers} · seed {comparison.seed} · "
         f"n = {comparison.replications}{', 95% intervals' if comparison.replications > 1 else ''}"

@@ -10,6 +10,8 @@ import typer
 from edasim.commands.failing import BAD_INPUT, complain, plainly
 from edasim.commands.options import AllowLarge, File, Json, Set, read_scenario
 from edasim.scenario.errors import ScenarioError
+from edasim.scenario.value import Scenario
+from edasim.study.words import capitalised
 
 
 @plainly
@@ -19,7 +21,7 @@ def check(file: File, setting: Set = None, json: Json = False, allow_large: Allo
     Example: edasim check scenarios/payment-outage.yml
     """
     try:
-        read_scenario(file, setting, allow_large)
+        scenario = read_scenario(file, setting, allow_large)
     except ScenarioError as error:
         if not json:
             complain(str(error))
@@ -30,6 +32,15 @@ def check(file: File, setting: Set = None, json: Json = False, allow_large: Allo
         _print_json(True, [])
     else:
         print("ok")
+        for sentence in overload(scenario):
+            print(f"{capitalised(sentence)}.")
+
+
+def overload(scenario: Scenario) -> list[str]:
+    """What a scenario asks more of than there is, or nearly so, in the architectures that it lists."""
+    from edasim.study.theory.overload import warnings
+
+    return warnings(scenario, scenario.architectures.listed)
 
 
 def _print_json(fine: bool, problems: list[dict[str, object]]) -> None:

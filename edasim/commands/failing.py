@@ -43,12 +43,15 @@ def explained(error: Exception) -> tuple[str, int]:
     """The sentence and the exit code for an error."""
     from edasim.core.clock import TimeStandsStill
     from edasim.core.conservation import ConservationError
+    from edasim.core.guard import RunStopped
     from edasim.scenario.errors import ScenarioError
 
     if isinstance(error, ScenarioError):
         return str(error), BAD_INPUT
     if isinstance(error, (ConservationError, TimeStandsStill)):
         return str(error), BROKEN
+    if isinstance(error, RunStopped):
+        return str(error), BAD_INPUT
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
         return f"{place}{(error.strerror or str(error) or 'this cannot be read or written').lower()}", BAD_INPUT

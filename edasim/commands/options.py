@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from edasim.core.guard import parse_memory
 from edasim.core.quantity import QuantityError
 from edasim.scenario.document import read_document, scalar
 from edasim.scenario.errors import Problem, ScenarioError
@@ -14,6 +15,7 @@ from edasim.scenario.path import with_value
 from edasim.scenario.reading import build, load
 from edasim.scenario.value import Scenario
 from edasim.scenario.writing import to_dict
+from edasim.simulate import Limits
 
 File = Annotated[
     str, typer.Argument(metavar="FILE", help="A scenario file, or the name of a shipped one such as payment-outage.")
@@ -35,7 +37,40 @@ Architectures = Annotated[
     list[str] | None,
     typer.Option("--arch", metavar="NAME", help="Only this architecture; may be given several times, or a,b."),
 ]
+Replications = Annotated[
+    int, typer.Option("--replications", min=1, max=100_000, help="How often it is repeated with other seeds.")
+]
+Workers = Annotated[
+    int | None, typer.Option("--workers", min=1, max=256, help="Do the runs in so many processes of this machine.")
+]
+Dask = Annotated[
+    str | None, typer.Option("--dask", metavar="ADDRESS", help="Do the runs on a Dask cluster: tcp://HOST:8786.")
+]
 AllowLarge = Annotated[bool, typer.Option("--allow-large", help="Do not refuse a run of over 10^8 events or 2 GB.")]
+
+MaxMemory = Annotated[
+    str | None,
+    typer.Option("--max-memory", metavar="SIZE", help="Stop when edasim takes more memory than this, such as 2GB."),
+]
+ShuffleTies = Annotated[
+    int,
+    typer.Option(
+        "--shuffle-ties",
+        metavar="N",
+        min=0,
+        max=10_000,
+        help="Repeat all of it N times with what happens at one instant in a random order: conservation and verdict "
+        "must not change.",
+    ),
+]
+
+
+def limits_of(allow_large: bool, max_memory: str | None) -> Limits:
+    """What a run may take; raises ScenarioError for an amount of memory that is none."""
+    try:
+        return Limits(not allow_large, None if max_memory is None else parse_memory(max_memory))
+    except ValueError as error:
+        raise ScenarioError([Problem(str(error), "--max-memory")]) from None
 
 
 def read_scenario(file: str, settings: list[str] | None = None, allow_large: bool = False) -> Scenario:

@@ -6,9 +6,10 @@ again, so that a delivery allocates nothing on its way.
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from heapq import heappop, heappush
 from itertools import count, repeat
+from random import Random
 from typing import Any
 
 import simpy
@@ -16,6 +17,9 @@ import simpy
 SECOND = 1_000_000_000
 SAME_INSTANT_LIMIT = 1_000_000
 """So many events in a row at one instant mean that time has stopped moving; twice as many are never processed."""
+STRIDE = 50_000
+"""After so many events the clock looks whether time still moves, and lets the watchers of the run look."""
+_RANK_BITS = 64
 
 Stage = Callable[[Any], None]
 """What happens when a signal comes due; it is given the signal."""
@@ -70,6 +74,10 @@ def _act(signal: Action) -> None:
     signal.action()
 
 
+ACT: Stage = _act
+"""The stage of an Action."""
+
+
 def _happen(event: simpy.Event) -> None:
     """What SimPy does with an event of its own."""
     callbacks, event.callbacks = event.callbacks, None  # type: ignore[assignment]
@@ -84,13 +92,21 @@ def _nothing(_: object) -> None:
 
 
 class Clock(simpy.Environment):
-    """SimPy's environment with integer nanoseconds; `now_ns` is the time, `arm` puts a signal on the agenda."""
+    """SimPy's environment with integer nanoseconds; `now_ns` is the time, `arm` puts a signal on the agenda.
+
+    At one instant the first scheduled runs first.  With `ties`, a random order takes the place of that, except for
+    what keeps an order of its own (`numbers`, `arm_in_order`): a connection, a log.  `watchers` are called with the
+    number of events since the last time, at least every 50,000 events.
+    """
 
     _now: int
 
-    def __init__(self) -> None:
+    def __init__(self, ties: Random | None = None) -> None:
         super().__init__(0)
-        self._eid = count()
+        self._ties = ties
+        self._count = count()
+        self._eid: Iterator[int] = self._count if ties is None else _permuted(ties, self._count)  # type: ignore[assignment]
+        self.watchers: list[Callable[[int], None]] = []
         agenda: list[Any] = self._queue
         number = self._eid
 
@@ -105,6 +121,27 @@ class Clock(simpy.Environment):
         """`arm(signal, stage, delay_ns)`: the stage runs with the signal after the delay."""
         self.arm_timer = arm_timer
         """The same for a timer, which may be called off until then."""
+
+    def numbers(self, due_ns: Callable[[], int]) -> Iterator[int]:
+        """The numbers that order one part's own entries at one instant: as they were scheduled, also among others
+        in a random order.  `due_ns` says for when the entry is that is about to be scheduled.
+        """
+        return self._eid if self._ties is None else _in_order(self._ties, self._count, due_ns)
+
+    def arm_in_order(self) -> Callable[[Any, Stage, int], None]:
+        """An `arm` whose signals never overtake each other at one instant."""
+        if self._ties is None:
+            return self.arm
+        agenda: list[Any] = self._queue
+        due_ns = 0
+        number = self.numbers(lambda: due_ns)
+
+        def arm(signal: Any, stage: Stage, delay_ns: int) -> None:
+            nonlocal due_ns
+            due_ns = self._now + delay_ns
+            heappush(agenda, (due_ns, 1, next(number), stage, signal))
+
+        return arm
 
     def call_off(self, signals: Collection[Signal]) -> None:
         """Let these come due without effect, as far as they are on the agenda; for rare things, it goes through all."""
@@ -164,16 +201,35 @@ class Clock(simpy.Environment):
     def _process(self, finished: Callable[[], bool] | None) -> None:
         asked = finished is not None
         agenda: list[Any] = self._queue
+        standing = 0
         while True:
             before = self._now
-            for _ in repeat(None, SAME_INSTANT_LIMIT):
+            for _ in repeat(None, STRIDE):
                 self._now, _, _, stage, signal = heappop(agenda)
                 stage(signal)
                 if asked and finished():  # type: ignore[misc]
                     self.halt()
             now, _, _, stage, signal = agenda[0]
-            if now == before:
+            standing = standing + STRIDE if now == before else 0
+            if standing >= SAME_INSTANT_LIMIT:
                 raise TimeStandsStill(_stuck(now, stage, signal))
+            for watch in self.watchers:
+                watch(STRIDE)
+
+
+def _permuted(ties: Random, numbers: Iterator[int]) -> Iterator[int]:
+    """Numbers of a random order, none twice."""
+    for number in numbers:
+        yield ties.getrandbits(_RANK_BITS) << _RANK_BITS | number
+
+
+def _in_order(ties: Random, numbers: Iterator[int], due_ns: Callable[[], int]) -> Iterator[int]:
+    """Numbers of a random order from instant to instant, and ascending for those of one instant."""
+    before_ns, rank = -1, 0
+    for number in numbers:
+        if due_ns() != before_ns:
+            before_ns, rank = due_ns(), ties.getrandbits(_RANK_BITS)
+        yield rank << _RANK_BITS | number
 
 
 class _Stop(Exception):

@@ -57,6 +57,22 @@ class Verb(IntEnum):
     skipped = 25  # a group passed over records it never read; the number is the offset
     repeated = 26  # the wire delivered a transmission twice
     lost = 27  # a transmission perished with its connection
+    opened = 28  # a breaker lets nothing through; the number counts how often it has opened
+    half_opened = 29  # a breaker lets probes through; the number is that of the opening before
+    closed = 30  # a breaker lets everything through again; the number is that of the opening before
+    short_circuited = 31  # an open breaker kept a call from being made
+    written = 40  # a store sent a new version to its replicas: the nth at a store is its version n
+    stored = 41  # a replica took a version as the newest of its key; the number is the version, here and below
+    superseded = 42  # a replica left a version alone because it had a newer one
+    declined = 43  # a replica answered a write or a read with an error
+    confirmed = 44  # as many replicas as must had acknowledged a version
+    abandoned = 45  # so many replicas declined a version that it cannot be confirmed any more
+    asked = 46  # a read that followed a confirmed version reached a replica
+    replied = 47  # the replica's reply reached the reader
+
+
+ABOUT_VERSIONS = (Verb.stored, Verb.superseded, Verb.declined, Verb.confirmed, Verb.abandoned, Verb.asked, Verb.replied)
+"""The verbs whose number is a version in a replicated store."""
 
 
 class Place(NamedTuple):

@@ -48,6 +48,17 @@ class Keys:
             place = self._beside_the_hot_one(uniform)
         return np.minimum(place, self.count - 1).astype(np.int64)
 
+    def chances(self) -> Floats:
+        """How likely each key is, the heaviest first; not for each and none."""
+        assert self.count, f"keys of {self.text} are not drawn"
+        weights = np.ones(self.count)
+        if self.kind == "zipf":
+            weights = np.arange(1, self.count + 1, dtype=np.float64) ** -self.bias
+        elif self.kind == "hot":
+            weights[0], weights[1:] = self.bias, (1.0 - self.bias) / (self.count - 1)
+        chances: Floats = weights / weights.sum()
+        return chances
+
     def _beside_the_hot_one(self, uniform: Floats) -> NDArray[np.int64]:
         others = np.maximum(uniform - self.bias, 0.0) / max(1.0 - self.bias, 1e-300) * (self.count - 1)
         return np.where(uniform < self.bias, 0, 1 + others.astype(np.int64))

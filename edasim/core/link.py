@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edasim.core.clock import Clock, Signal, Stage
+from edasim.core.clock import ACT, Action, Clock, Signal, Stage
 from edasim.core.draws import Draws, Law, SequentialDraw, StreamBundle
 
 Lost = Callable[[Signal], None]
@@ -43,10 +43,11 @@ class Link:
         self.slowness = 1.0
         self.loss = 0.0
         self.duplicates = 0.0
+        self.repeats_after_ns: int | None = None
         self.on_lost: Lost | None = None
         self.on_cut: Callable[[bool], None] | None = None
         self._impaired = False
-        self.send, self.foresee, self._carry = self._make_send()
+        self.send, self.foresee, self._carry, self._afterwards = self._make_send()
         """`send(signal, stage)` carries a signal over; the stage runs at the other end.  Without latency that is a
         direct call.  `foresee()` says when a transmission sent now would arrive, as if it were sent, or None when
         that cannot be known: for requests that mostly find nothing to do there and then need no event."""
@@ -81,7 +82,7 @@ class Link:
         held, self._held = self._held, []
         for signal, stage in held:
             self._carry(signal, stage, self.latency.draw(), False)
-        self.clock.at(self.clock.now_ns, self._released)
+        self._afterwards(self._released)
         self._note_impairment()
 
     def _released(self) -> None:
@@ -104,12 +105,12 @@ class Link:
         self._impaired = bool(self._cuts) or self._releasing or self.loss > 0 or self.slowness != 1.0
 
     def _make_send(self) -> tuple[Callable[[Signal, Stage], None], Callable[[], int | None],
-                                  Callable[[Signal, Stage, int, bool], None]]:
+                                  Callable[[Signal, Stage, int, bool], None], Callable[[Callable[[], None]], None]]:
         """`send` and `foresee` of this link, with what they need at hand: every hop of every message goes here."""
         clock, latency_ns = self.clock, self.latency.draw
         agenda: list[Any] = clock._queue
-        number = clock._eid
         last_arrival_ns: int = 0
+        number = clock.numbers(lambda: last_arrival_ns)
 
         def send(signal: Signal, stage: Stage) -> None:
             nonlocal last_arrival_ns
@@ -132,7 +133,10 @@ class Link:
             if at_once and last_arrival_ns == clock._now:
                 stage(signal)
             else:
-                clock.arm(signal, stage, last_arrival_ns - int(clock._now))
+                heappush(agenda, (last_arrival_ns, 1, next(number), stage, signal))
+
+        def afterwards(action: Callable[[], None]) -> None:
+            heappush(agenda, (clock._now, 1, next(number), ACT, Action(action)))
 
         def foresee() -> int | None:
             nonlocal last_arrival_ns
@@ -143,7 +147,7 @@ class Link:
                 last_arrival_ns = arrival_ns
             return last_arrival_ns
 
-        return send, foresee, carry
+        return send, foresee, carry, afterwards
 
     def _send_impaired(self, signal: Signal, stage: Stage, delay_ns: int) -> None:
         if self._cuts or self._releasing:
@@ -156,6 +160,11 @@ class Link:
     def repeats(self) -> bool:
         """Whether the answer to a transmission just made is lost, so that its sender does it again."""
         return self.duplicates > 0 and bool(self._again.draw() < self.duplicates)
+
+    def repetition_ns(self, unless_said_ns: int = RECONNECT_NS) -> int:
+        """When (clock's time) what is repeated goes out again: after what a fault says, or else after this time."""
+        wait_ns = unless_said_ns if self.repeats_after_ns is None else self.repeats_after_ns
+        return int(self.clock.now_ns) + wait_ns
 
 
 def sum_of(laws: Sequence[Law]) -> Law:

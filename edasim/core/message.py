@@ -1,6 +1,7 @@
 """Messages: a business fact on its way, and the tree of causes that it stands in."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import blake2b
 
 ROOT_PATH = 0
@@ -12,10 +13,12 @@ class Message:
 
     `path` says where the message stands in its order's tree of causes, alike in every architecture, so
     that draws can be keyed by it.  `cause` is the id of the message whose handling published this one (-1
-    for the first).  `time_ns` is when it came into being; `size` counts bytes.
+    for the first).  `time_ns` is when it came into being; `size` counts bytes.  `priority` is that of its producer,
+    None without one.
     """
 
     __slots__ = ("cause", "event", "id", "key", "order", "path", "size", "time_ns", "version")
+    priority: int | None = None
 
     def __init__(  # noqa: PLR0913 - the fields of a fact
         self, id: int, event: str, order: int, key: str | None, size: int, time_ns: int,
@@ -40,6 +43,12 @@ class Message:
         return f"<{self.event} {self.correlation_id} message {self.id}>"
 
 
+class UrgentMessage(Message):
+    """A message with a priority: only where there are any does a message have room for one."""
+
+    __slots__ = ("priority",)
+
+
 class Messages(list[Message]):
     """All messages of a run, by id; the only place where ids are given."""
 
@@ -53,6 +62,19 @@ class Messages(list[Message]):
         self.append(message)
         return message
 
+    def placing(self, priority: int | None) -> Callable[[str, int, str | None, int, int], Message]:
+        """What `place` is for a producer with this priority."""
+        if priority is None:
+            return self.place
+
+        def place(event: str, order: int, key: str | None, size: int, time_ns: int) -> Message:
+            message = UrgentMessage(len(self), event, order, key, size, time_ns)
+            message.priority = priority
+            self.append(message)
+            return message
+
+        return place
+
     def cause(self, parent: Message, service: str, event: str, time_ns: int) -> Message:
         """The message that a service publishes because of another; the same again when it is published again.
 
@@ -61,10 +83,12 @@ class Messages(list[Message]):
         step = (parent.id, service, event)
         message = self._caused.get(step)
         if message is None:
-            message = self._caused[step] = Message(
+            message = self._caused[step] = type(parent)(
                 len(self), event, parent.order, parent.key, parent.size, time_ns, parent.id,
                 child_path(parent.path, service, event),
             )
+            if isinstance(message, UrgentMessage):
+                message.priority = parent.priority
             self.append(message)
         return message
 

@@ -78,6 +78,11 @@ class Distribution(ABC):
         return self.variance_s2 / self.mean_s**2 if math.isfinite(self.mean_s) else math.inf
 
     @property
+    def second_moment_s2(self) -> float:
+        """The mean of the square, in square seconds; infinite where the variance is."""
+        return self.variance_s2 + self.mean_s**2
+
+    @property
     def constant_ns(self) -> int | None:
         """The nanoseconds that it always is, or None when it varies."""
         return None

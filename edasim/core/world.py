@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from random import Random
 from typing import Protocol
 
 from edasim.core.clock import SECOND, Clock
@@ -23,10 +24,13 @@ class Part(Protocol):
 
 
 class World:
-    """One run's surroundings.  Parts register themselves; the run is quiet when none owes anything."""
+    """One run's surroundings.  Parts register themselves; the run is quiet when none owes anything.
 
-    def __init__(self, seed: int) -> None:
-        self.clock = Clock()
+    `ties` is the number of a random order of what happens at one instant (None: first scheduled, first run).
+    """
+
+    def __init__(self, seed: int, ties: int | None = None) -> None:
+        self.clock = Clock(None if ties is None else Random(f"{seed} ties {ties}"))
         self.journal = Journal(self.clock)
         self.messages = Messages()
         self.draws = Draws(seed)

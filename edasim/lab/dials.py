@@ -3,57 +3,19 @@
 from __future__ import annotations
 
 import math
-import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-from edasim.core.arrivals import Arrivals
-from edasim.core.distribution import Distribution
-from edasim.core.quantity import (
-    QuantityError,
-    count,
-    duration_ns,
-    factor,
-    rate_per_s,
-    share,
-    show_duration,
-    show_factor,
-    show_number,
-    show_rate,
-    show_share,
-    shown,
-)
 from edasim.scenario.document import scalar
 from edasim.scenario.errors import Problem, ScenarioError
-from edasim.scenario.path import current
 from edasim.scenario.value import Scenario
+from edasim.study.knob import measured
 
 STEPS = 100
 _TIDY = (1, 2, 5, 10)
-_QUANTITY = re.compile(r"[0-9][0-9.]*(?:/?[a-z]+|%)?")
 _ACROSS = 4
 _SECTIONS = ("producers", "services", "faults", "architectures")
-
-
-@dataclass(frozen=True)
-class _Kind:
-    """How one kind of quantity is read and written; `grain` is the smallest step."""
-
-    read: Callable[[Any], float]
-    show: Callable[[float], str]
-    grain: float = 0.0
-    most: float = math.inf
-
-
-_KINDS = {
-    "duration": _Kind(duration_ns, lambda length_ns: show_duration(round(length_ns)), 1.0),
-    "rate": _Kind(rate_per_s, lambda rate: show_rate(float(f"{rate:.9g}"))),
-    "share": _Kind(share, lambda part: show_share(float(f"{part:.9g}")), 0.0, 1.0),
-    "factor": _Kind(factor, lambda times: show_factor(float(f"{times:.9g}"))),
-    "count": _Kind(count, lambda number: show_number(round(number)), 1.0),
-}
 
 
 @dataclass(frozen=True)
@@ -91,7 +53,7 @@ def dials(scenario: Scenario, paths: Iterable[str] | None = None) -> list[Dial]:
 
 
 def _dial(scenario: Scenario, path: str) -> Dial:
-    kind, now = _measured(scenario, path)
+    kind, now = measured(scenario, path)
     knob = scenario.knobs.get(path)
     if knob is not None:
         low, high = (kind.read(scalar(end)) for end in (knob.low, knob.high))
@@ -105,43 +67,6 @@ def _dial(scenario: Scenario, path: str) -> Dial:
     by_text = {kind.show(value): value for value in values}
     start = list(by_text).index(kind.show(now)) if now is not None else 0
     return Dial(path, tuple(by_text), start, tuple(by_text.values()))
-
-
-def _measured(scenario: Scenario, path: str) -> tuple[_Kind, float | None]:
-    """Which kind of quantity stands at a path, and its number; None where there is none yet (a timeout of none)."""
-    knob, now = scenario.knobs.get(path), current(scenario, path)
-    if knob is not None:
-        for kind in _KINDS.values():
-            try:
-                kind.read(scalar(knob.low))
-            except QuantityError:
-                continue
-            return kind, _number(kind, now)
-    for kind in _KINDS.values():
-        found = _number(kind, now)
-        if found is not None and _stays(scenario, path, kind.show(found)):
-            return kind, found
-    raise ScenarioError([Problem(f"{shown(now)} is not a quantity that a slider can move", path)])
-
-
-def _stays(scenario: Scenario, path: str, text: str) -> bool:
-    """Whether a text at a path means what is there now: that tells a count from a length of time in nanoseconds."""
-    try:
-        return bool(current(scenario.change({path: scalar(text)}), path) == current(scenario, path))
-    except (ScenarioError, QuantityError):
-        return False
-
-
-def _number(kind: _Kind, now: object) -> float | None:
-    """The number of a value: the first one of a distribution or of arrivals."""
-    if isinstance(now, (Arrivals, Distribution)):
-        for text in _QUANTITY.findall(now.text):
-            try:
-                return float(kind.read(scalar(text)))
-            except QuantityError:
-                continue
-        return None
-    return float(now) if isinstance(now, (int, float)) and not isinstance(now, bool) else None
 
 
 def _stepped(low: float, high: float, grain: float) -> list[float]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from edasim.core.files import write_whole
 from edasim.core.quantity import SECOND_NS, show_duration
 from edasim.lab.dials import Dial, dials
 from edasim.lab.drawing import Chart, drawn
@@ -271,7 +272,7 @@ class Explorer(widgets.VBox):
         file = next(path for number in range(1, 100_000)
                     if not (path := place / (f"{name}.png" if number == 1 else f"{name}-{number}.png")).exists())
         data = self.picture.png if self.chart is None else self.place.children[0].value
-        file.write_bytes(bytes(data))
+        write_whole(file, bytes(data))
         self.status.value = f"Saved as {html.escape(file.name)}"
         return file
 

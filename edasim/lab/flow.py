@@ -18,6 +18,7 @@ from typing import Any
 import anywidget
 import traitlets
 
+from edasim.core.files import write_whole
 from edasim.lab.flow_page import SCRIPT, page
 from edasim.measure.reading import NANO
 from edasim.pictures.flow_data import FlowData, flow_data
@@ -71,12 +72,10 @@ class Flow(anywidget.AnyWidget):
 
     def save_html(self, path: str | PathLike[str]) -> Path:
         """Write the animation as one file that opens anywhere; it begins at the present time, speed and order."""
-        target = Path(path)
         traits = {"time_s": self.time_s, "playing": False, "speed": self.speed, "order": self.order}
         given = self.data[0].run.scenario.title
         title = "Message flow" if given == Scenario.model_fields["title"].default else given
-        target.write_text(page(title, self._panels, traits), encoding="utf-8")
-        return target
+        return write_whole(path, page(title, self._panels, traits))
 
 
 def flow(*subjects: Run | Comparison, labels: Sequence[str] | None = None, speed: float = 1.0) -> Flow:

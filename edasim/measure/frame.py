@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from edasim.core.journal import Verb
+from edasim.core.journal import ABOUT_VERSIONS, Verb
 from edasim.measure.reading import NANO, Reading
 from edasim.simulate import Run
 
-_NOT_MESSAGES = (Verb.committed, Verb.rewound, Verb.rebalanced, Verb.recovered, Verb.skipped)
+_NOT_MESSAGES = (Verb.committed, Verb.rewound, Verb.rebalanced, Verb.recovered, Verb.skipped, Verb.opened,
+                 Verb.half_opened, Verb.closed, *ABOUT_VERSIONS)
 
 
 def frame(run: Run) -> Any:
@@ -20,7 +21,8 @@ def frame(run: Run) -> Any:
     facts = reading.facts
     about_message = ~np.isin(facts.verbs, [int(verb) for verb in _NOT_MESSAGES])
     number = np.where(about_message, facts.numbers, 0)
-    names = np.array([verb.name.replace("_", "-") for verb in Verb], dtype=object)
+    names = np.full(max(Verb) + 1, "", dtype=object)
+    names[list(Verb)] = [verb.name.replace("_", "-") for verb in Verb]
     events = np.array(reading.events, dtype=object)
     return pandas.DataFrame({
         "time_s": facts.times_ns * NANO,

@@ -18,19 +18,21 @@ def operations(reading: Reading, orders: Orders) -> dict[str, float]:
     """{parts, queues, dead_letters, broker_operations_per_order, bytes_per_order}.
 
     Parts are what has to be deployed and watched: processes, brokers and databases; services that keep state
-    count once, with their own database.  Queues are queues or partitions.  Bytes count a message each time that it
-    crosses the network.
+    count once, with their own database or with all replicas of their store.  Queues are queues or partitions.
+    Bytes count a message each time that it crosses the network.
     """
     run = reading.run
     queues = {place.name for place in run.places if place.kind in ("queue", "partition")}
     services = len(run.scenario.services)
+    replicas = sum(spec.store.replicas for spec in run.scenario.services.values() if spec.store)
+    stores = sum(spec.store is not None for spec in run.scenario.services.values())
     if run.architecture == "monolith":
-        parts = 2
+        parts = 2 + replicas
     elif run.architecture == "rpc":
-        parts = 1 + 2 * services
+        parts = 1 + 2 * services + replicas - stores
     else:
         nodes = _kafka_nodes(reading) if run.architecture == "kafka" else _rabbit_nodes(reading)
-        parts = len(run.scenario.producers) + nodes + 2 * services
+        parts = len(run.scenario.producers) + nodes + 2 * services + replicas - stores
     brokered = run.architecture in ("kafka", "rabbitmq")
     placed = max(1, len(orders))
     actions = sum(len(reading.of(verb)) for verb in BROKER_VERBS) if brokered else 0
@@ -68,4 +70,7 @@ def _bytes(reading: Reading) -> int:
     }[reading.run.architecture]
     for verb in carrying:
         total += int(sizes[reading.of(verb).numbers].sum())
+    for name, spec in reading.run.scenario.services.items():
+        if spec.store is not None:
+            total += spec.store.targets * int(sizes[reading.of(Verb.written, service=name).numbers].sum())
     return total

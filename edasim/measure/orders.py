@@ -52,6 +52,17 @@ class Orders:
     def __len__(self) -> int:
         return len(self.placed_s)
 
+    def placed_by(self, producer: str) -> Bools:
+        """The orders of one producer; KeyError where there is none of that name."""
+        producers = self.scenario.producers
+        if producer not in producers:
+            raise KeyError(f"there is no producer {producer!r}: {', '.join(producers)}")
+        if len(producers) == 1:
+            return np.ones(len(self), np.bool_)
+        numbers = np.array(self.reading.run.placed_by, np.uint8)[: len(self)]
+        mine: Bools = numbers == list(producers).index(producer)
+        return mine
+
     @cached_property
     def refusals(self) -> dict[str, int]:
         """Why counted orders were refused: {reason: how many}."""

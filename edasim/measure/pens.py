@@ -15,6 +15,7 @@ SAID = {
     Verb.compensated: "the effect is undone",
     Verb.repeated: "the wire delivers it twice",
     Verb.lost: "lost with its connection",
+    Verb.short_circuited: "not called, the breaker is open",
     Verb.unroutable: "no queue wants it",
 }
 

@@ -21,7 +21,9 @@ class ServiceNumbers:
 
     `lag_max` and `lag_age_max_s` are the most unsettled messages and the age of the oldest; see `lag`.
     `wait_s` holds, for each message that the service began, from available to the first start of an attempt;
-    `work_s` how long each attempt took that ended.  `utilisation` is the share of its workers that were at work.
+    `work_s` how long each attempt took that ended.  `at_work` is the mean number of its workers that were at work, and
+    `utilisation` the share of them; not a number where workers are unlimited.  Where they share fewer cores it is the
+    share of the cores that this service took.
     """
 
     handled: int
@@ -31,6 +33,7 @@ class ServiceNumbers:
     duplicated_effects: int
     attempts: int
     utilisation: float
+    at_work: float
     throughput_per_s: float
     backlog_mean: float
     backlog_max: float
@@ -61,10 +64,28 @@ class ServiceReading:
 
     def capacity(self) -> Steps:
         """How many workers there were to be; in the monolith, how many threads."""
-        changes = self.reading.run.capacities
+        return self._given(self.reading.run.capacities)
+
+    def _given(self, changes: list[tuple[int, dict[str, float]]]) -> Steps:
         times = np.array([time for time, _ in changes]) * NANO
-        workers = [number.get(self.service) or sum(number.values()) for _, number in changes]
-        return Steps(times, np.array(workers, np.float64))
+        mine = [number.get(self.service) or sum(number.values()) for _, number in changes]
+        return Steps(times, np.array(mine, np.float64))
+
+    def utilisation(self, busy: Steps, start_s: float, end_s: float) -> float:
+        """The share of the workers, or of the cores that they share, that was in use; NaN of unlimited ones."""
+        cores = self._given(self.reading.run.cores)
+        if not np.any(np.isfinite(cores.values_within(start_s, end_s))):
+            workers = self.capacity().mean(start_s, end_s)
+            return busy.mean(start_s, end_s) / max(workers, 1e-9) if np.isfinite(workers) else np.nan
+        others = self.reading.run.scenario.services if self.reading.run.architecture == "monolith" else [self.service]
+        everybody = [ServiceReading(self.reading, self.orders, name).busy() for name in others]
+        workers_and_cores = [self.capacity(), cores]
+        times = np.unique(np.concatenate([steps.times_s for steps in (busy, *everybody, *workers_and_cores)]))
+        there = np.minimum(*(steps.at(times) for steps in workers_and_cores))
+        at_work = np.maximum(np.sum([steps.at(times) for steps in everybody], axis=0), 1.0)
+        used = Steps(times, busy.at(times) * np.minimum(1.0, there / at_work))
+        mean = Steps(times, there).mean(start_s, end_s)
+        return used.mean(start_s, end_s) / max(mean, 1e-9) if np.isfinite(mean) else np.nan
 
     def dead_letters(self) -> int:
         """How many messages of counted orders were put into its dead-letter queue or topic, whatever the reason."""
@@ -194,6 +215,12 @@ class ServiceReading:
         before = at_gateway(self.reading, self.service)
         return Steps.counting(np.concatenate([starts, before[0]]), np.concatenate([stops, before[1]]))
 
+    def waiting_number(self) -> Steps:
+        """How many messages of counted orders wait in its own queue; before the gateway of RPC nobody waits for it."""
+        starts, stops = self.waiting()
+        counted = self.orders.counted[self.reading.order_of[self._stretch_numbers] - 1]
+        return Steps.counting(starts[counted], stops[counted])
+
     def wait_s(self) -> Floats:
         """From available to begun, for each message of a counted order whose wait ended."""
         starts, stops = self.waiting()
@@ -218,7 +245,8 @@ class ServiceReading:
             dead_lettered=self.dead_letters(),
             duplicated_effects=self.orders.duplicated_effects(self.service),
             attempts=self.count(Verb.started),
-            utilisation=busy.mean(start_s, end_s) / max(self.capacity().mean(start_s, end_s), 1e-9),
+            utilisation=self.utilisation(busy, start_s, end_s),
+            at_work=busy.mean(start_s, end_s),
             throughput_per_s=float(inside) / (end_s - start_s) if end_s > start_s else 0.0,
             backlog_mean=backlog.mean(start_s, end_s),
             backlog_max=backlog.max(start_s, self.reading.run.end_ns * NANO),

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edasim.measure.age import age
 from edasim.measure.consistency import convergence_s, read_your_writes_violations, staleness, t_visibility
 from edasim.measure.operations import operations
 from edasim.measure.orders import Orders
 from edasim.measure.reading import NANO, Reading
+from edasim.measure.replication import StoreReading
 from edasim.measure.services import ServiceNumbers, ServiceReading
 from edasim.measure.steps import Floats, Steps
 from edasim.simulate import Run
@@ -81,6 +83,17 @@ class Summary:
         """What each counted customer waited until a yes, a no, or until leaving; infinite without any."""
         return self._since_placed(self.orders.answered_s, self.orders.counted)
 
+    def accept_latency_of(self, producer: str) -> Floats:
+        """The same as `accept_latency_s` for the orders of one producer."""
+        return self._since_placed(self.orders.accepted_s, self._accepted_of(producer))
+
+    def completion_latency_of(self, producer: str) -> Floats:
+        """The same as `completion_latency_s` for the orders of one producer."""
+        return self._since_placed(self.orders.done_s, self._accepted_of(producer))
+
+    def _accepted_of(self, producer: str) -> NDArray[np.bool_]:
+        return self.orders.counted & self.orders.accepted & self.orders.placed_by(producer)
+
     def _since_placed(self, until_s: Floats, which: NDArray[np.bool_]) -> Floats:
         latency: Floats = until_s[which] - self.orders.placed_s[which]
         return latency
@@ -95,6 +108,19 @@ class Summary:
     def service(self, name: str) -> ServiceReading:
         """The journal as one service sees it."""
         return ServiceReading(self.reading, self.orders, name)
+
+    @cached_property
+    def age_s(self) -> dict[str, dict[str, float]]:
+        """The age of what each service knows: its time average, and the mean of its peaks."""
+        ages = {name: age(self.orders, name) for name in self.run.scenario.services}
+        return {name: {"mean": one.mean(self.start_s, self.end_s), "peak": one.peak(self.start_s, self.end_s)}
+                for name, one in ages.items()}
+
+    @cached_property
+    def stores(self) -> dict[str, StoreReading]:
+        """The journal as each replicated store sees it, by the name of its service."""
+        services = self.run.scenario.services.items()
+        return {name: StoreReading(self.reading, self.orders, name) for name, spec in services if spec.store}
 
     # --- over time --------------------------------------------------------------------------------------------
 
@@ -187,7 +213,7 @@ def _service_dict(numbers: ServiceNumbers) -> dict[str, Any]:
         "retried": numbers.retried,
         "dead_lettered": numbers.dead_lettered,
         "duplicated_effects": numbers.duplicated_effects,
-        "utilisation": numbers.utilisation,
+        "utilisation": numbers.utilisation if np.isfinite(numbers.utilisation) else None,
         "backlog_mean": numbers.backlog_mean,
         "backlog_max": numbers.backlog_max,
         "wait_s": spread(numbers.wait_s),
@@ -210,6 +236,7 @@ def as_text(run: Run) -> str:
     ]
     if any(band.end_ns is not None for band in run.bands):
         lines.append(f"back to normal after a fault: {_back_to_normal(summary)}")
+    lines += [_store_line(name, store) for name, store in summary.stores.items()]
     lines += _service_lines(summary.services)
     if run.not_applicable:
         lines.append("not applicable here: " + ", ".join(run.not_applicable))
@@ -224,6 +251,15 @@ def _not_visible(summary: Summary) -> str:
         for name, number in missed.items() if number
     ]
     return ", ".join(told) or "none"
+
+
+def _store_line(name: str, store: StoreReading) -> str:
+    """How soon writes are seen on the replicas."""
+    text = f"{name}'s replicas: a write is confirmed after p50 {_show(spread(store.write_latency_s)['p50'])}"
+    if not len(store.visible_after_s):
+        return text
+    at_once, later = store.t_visibility(np.zeros(1))[0], spread(store.visible_after_s)["p99"]
+    return f"{text}; {at_once:.1%} of reads at once see it, 99% after {_show(later)}"
 
 
 def _back_to_normal(summary: Summary) -> str:
@@ -249,7 +285,7 @@ def _service_lines(services: dict[str, ServiceNumbers]) -> list[str]:
         rows.append((
             name, str(numbers.attempts), str(numbers.handled), str(numbers.failed), str(numbers.retried),
             str(numbers.dead_lettered), str(numbers.duplicated_effects), f"{numbers.throughput_per_s:.1f}",
-            f"{numbers.utilisation:.0%}", _show(spread(numbers.wait_s)["mean"]), f"{numbers.backlog_max:.0f}",
+            _at_work(numbers), _show(spread(numbers.wait_s)["mean"]), f"{numbers.backlog_max:.0f}",
             f"{numbers.lag_max:.0f}", _show(numbers.lag_age_max_s), _show(numbers.staleness_max_s),
         ))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
@@ -258,6 +294,11 @@ def _service_lines(services: dict[str, ServiceNumbers]) -> list[str]:
                   for column, (cell, width) in enumerate(zip(row, widths, strict=True)))
         for row in rows
     ] + list(_COLUMNS_EXPLAINED)
+
+
+def _at_work(numbers: ServiceNumbers) -> str:
+    """The share of the workers at work, or their mean number where they are unlimited."""
+    return f"{numbers.utilisation:.0%}" if np.isfinite(numbers.utilisation) else f"{numbers.at_work:.1f}"
 
 
 def _show(seconds: float | int | None) -> str:

@@ -129,6 +129,7 @@ class FlowData:
     def as_dict(self) -> dict[str, Any]:
         """Everything as what JSON can hold: arrays are base64 of little-endian numbers."""
         style = look(self.run.architecture)
+        most = _most_workers(self.run)
         return {
             "architecture": self.run.architecture,
             "title": self.title,
@@ -143,7 +144,8 @@ class FlowData:
             "captions": self.layout.captions,
             "bands": [{**vars(band), "nodes": list(band.nodes)} for band in self.bands],
             "not_applicable": self.run.not_applicable,
-            "capacities": [{"from_s": time * NANO, "workers": workers} for time, workers in self.run.capacities],
+            "capacities": [{"from_s": time * NANO, "workers": _shown(workers, most)}
+                           for time, workers in self.run.capacities],
             "customers": {
                 "placed": packed(self.moments(Verb.placed)),
                 "accepted": packed(self.moments(Verb.accepted)),
@@ -172,9 +174,21 @@ def flow_data(run: Run, title: str = "") -> FlowData:
 
 
 def _most_workers(run: Run) -> dict[str, int]:
-    """The largest number of workers that each service has in the run."""
+    """The largest number of workers that each service has in the run; of unlimited ones, that were at work at once."""
     names = {name for _, capacity in run.capacities for name in capacity}
-    return {name: max(capacity.get(name, 0) for _, capacity in run.capacities) for name in names}
+    most = {name: max(capacity.get(name, 0) for _, capacity in run.capacities) for name in names}
+    return {name: int(number) if np.isfinite(number) else _most_at_work(run, name) for name, number in most.items()}
+
+
+def _most_at_work(run: Run, name: str) -> int:
+    if name == "process":
+        return sum(_most_at_work(run, service) for service in run.scenario.services)
+    return max(1, int(run.summary().service(name).busy().max(0.0, run.end_ns * NANO)))
+
+
+def _shown(workers: dict[str, float], most: dict[str, int]) -> dict[str, int]:
+    """The workers as the drawing shows them: of unlimited ones, as many as were ever at work at once."""
+    return {name: int(min(number, most[name])) for name, number in workers.items()}
 
 
 def _as_arrays(run: Run, made: Layout, title: str, tokens: list[Token]) -> FlowData:

@@ -7,6 +7,7 @@ workers, then what was put aside.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -159,7 +160,10 @@ def _frame(made: Layout, title: str, box: tuple[float, float, float, float], kin
 
 
 def _monolith(made: Layout, row: float, capacity: dict[str, int]) -> None:
-    threads = capacity.get("process", 0)
+    options = made.scenario.architectures.monolith
+    threads: float = capacity.get("process", 0)
+    if (options.threads if options and options.threads else _workers(made.scenario)) == math.inf:
+        threads = math.inf
     middle = TOP + (made.height - TOP - MARGIN) / 2
     made.add("process", "inbox", (_HUB[0], middle - 45, _HUB[1], 106.0), title="waiting")
     _frame(made, "one process", (_HUB[0] - 8, TOP - 26, _WORK[0] + _WORK[1] - _HUB[0] + 14, made.height - TOP + 22),
@@ -172,6 +176,10 @@ def _monolith(made: Layout, row: float, capacity: dict[str, int]) -> None:
         made.way(f"work {name}", "database")
     for producer in made.scenario.producers:
         made.way(f"producer {producer}", "process")
+
+
+def _workers(scenario: Scenario) -> float:
+    return sum(service.workers for service in scenario.services.values())
 
 
 def _rpc(made: Layout, row: float, capacity: dict[str, int]) -> None:
@@ -198,7 +206,7 @@ def _service(  # noqa: PLR0913 - a row and what is in it
     if not brokered:
         width = _HAND[0] + _HAND[1] - x
     made.add(f"inbox {name}", "inbox", (x, y, width, height), service=name, title=name, lanes=lanes,
-             note=counted(slots, worker))
+             note=counted(math.inf if made.scenario.services[name].workers == math.inf else slots, worker))
     if brokered:
         made.add(f"hand {name}", "hand", (_HAND[0], y, _HAND[1], height), service=name)
     made.add(f"work {name}", "work", (_WORK[0], y, _WORK[1], height), service=name, slots=slots)

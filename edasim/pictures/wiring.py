@@ -62,7 +62,8 @@ def _publishers(sketch: Sketch, scenario: Scenario) -> Iterable[tuple[str, str]]
 
 def _monolith(sketch: Sketch, scenario: Scenario) -> None:
     options = scenario.architectures.monolith
-    threads = options.threads if options and options.threads else sum(one.workers for one in scenario.services.values())
+    everybody = sum(one.workers for one in scenario.services.values())
+    threads = (options.threads if options else None) or everybody
     order = sorted(scenario.services, key=StepOrder(scenario).rank)
     modules = "\n".join(f"{number}. {name}" for number, name in enumerate(order, 1))
     text = f"one process, {counted(threads, 'thread')}\n{modules}"

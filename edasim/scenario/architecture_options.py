@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Final
 
 from pydantic import PlainValidator, model_validator
@@ -15,12 +16,18 @@ from edasim.scenario.fields import (
     PositiveDurationOrNone,
     Settings,
     choice,
-    optional_whole,
+    many,
+    optional_many,
+    show_many,
     show_or_word,
     whole,
 )
 
 ARCHITECTURES: Final = ("monolith", "rpc", "kafka", "rabbitmq")
+
+
+Discipline = Annotated[str, choice("fifo", "priority")]
+"""Who is served next: the first, or the first of those with the highest priority."""
 
 
 def _prefetch(value: object) -> int | None:
@@ -31,19 +38,32 @@ def _prefetch(value: object) -> int | None:
 
 
 class MonolithOptions(Part):
-    """One process. `threads` None is the sum of all services' workers; `cancels` stops work whose caller has gone."""
+    """One process. `threads` None is the sum of all services' workers; `cancels` stops work whose caller has gone.
 
-    threads: Annotated[int | None, optional_whole(1, 100_000)] = None
+    All threads at work share the `cores`; at most `queue_limit` orders wait for a thread (infinite: no limit), in the
+    order of the `discipline`.
+    """
+
+    threads: Annotated[float | None, optional_many(1, 100_000), show_many] = None
     cancels: Boolean = False
+    cores: Annotated[float, many(1, 100_000), show_many] = math.inf
+    queue_limit: Annotated[float, many(0, 10**9), show_many] = math.inf
+    discipline: Discipline = "fifo"
 
 
 class RpcOptions(Part):
-    """A gateway that calls the services. `timeout` is for each call (nanoseconds; None: only the client's)."""
+    """A gateway that calls the services. `timeout` is for each call (nanoseconds; None: only the client's).
+
+    At most `queue_limit` calls wait at each service (infinite: no limit), in the order of the `discipline`, which
+    also holds for the orders that wait at the gateway.
+    """
 
     calls: Annotated[str, choice("sequential", "parallel")] = "sequential"
     open_requests: Annotated[int, whole(1, 1_000_000)] = 200
     timeout: PositiveDurationOrNone = None
     cancels: Boolean = False
+    queue_limit: Annotated[float, many(0, 10**9), show_many] = math.inf
+    discipline: Discipline = "fifo"
 
 
 class KafkaOptions(Part):

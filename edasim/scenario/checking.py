@@ -13,6 +13,7 @@ from edasim.scenario.estimating import MOST_BYTES, MOST_EVENTS, estimate
 from edasim.scenario.fault_checking import check_faults
 from edasim.scenario.fields import suggestion
 from edasim.scenario.flow import Flow
+from edasim.scenario.sharing import check_workers
 from edasim.scenario.sizing import check_size
 from edasim.scenario.value import Scenario
 from edasim.scenario.whatif_checking import check_changes, check_knobs
@@ -137,7 +138,7 @@ def check_flow(scenario: Scenario) -> Iterator[Finding]:
         yield ("services", publisher, "publishes"), sentence
 
 
-_CHEAP: Final = (check_ends, check_parts, check_redrives, check_faults, check_size)
+_CHEAP: Final = (check_ends, check_parts, check_redrives, check_faults, check_size, check_workers)
 
 
 def _cost(scenario: Scenario) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from edasim.core.quantity import SECOND_NS
 from edasim.scenario.flow import Flow
 from edasim.scenario.repeating import Repeating
 from edasim.scenario.sizing import standing_bytes, workers
-from edasim.scenario.value import Scenario
+from edasim.scenario.value import Scenario, Service
 
 MOST_EVENTS: Final = 1e8
 MOST_BYTES: Final = 2e9
@@ -25,8 +25,12 @@ _BYTES_PER_ORDER: Final = 1_400.0
 _BYTES_PER_ATTEMPT: Final = 600.0
 _BYTES_PER_EVENT_CAUSED: Final = 600.0
 _BYTES_PER_REPUBLICATION: Final = 200.0
+_EVENTS_PER_TRANSMISSION: Final = 2.0
+_BYTES_PER_TRANSMISSION: Final = 200.0
 _EVENTS_PER_FAULT: Final = 10.0
 _TIMERS_PER_WORKER_S: Final = 0.5
+_BYTES_PER_WORKER_HIRED: Final = 4_000.0
+_SPARE_WORKERS: Final = 100.0
 
 
 @dataclass(frozen=True)
@@ -57,18 +61,25 @@ def estimate(scenario: Scenario) -> Estimate:
     load = _load(scenario, expected, horizon_s)
     tries = 1 + scenario.client.retries
     events = orders * _EVENTS_PER_ORDER + (load.attempts + load.republications) * _EVENTS_PER_ATTEMPT
-    size = orders * _BYTES_PER_ORDER + load.attempts * _BYTES_PER_ATTEMPT
+    events += load.transmissions * _EVENTS_PER_TRANSMISSION
+    size = load.transmissions * _BYTES_PER_TRANSMISSION
+    size += orders * _BYTES_PER_ORDER + load.attempts * _BYTES_PER_ATTEMPT
     size += load.caused * _BYTES_PER_EVENT_CAUSED + load.republications * _BYTES_PER_REPUBLICATION
+    size += load.hired * _BYTES_PER_WORKER_HIRED
     return Estimate(orders, tries * events + _beside(scenario, horizon_s), tries * size + standing_bytes(scenario))
 
 
 @dataclass
 class _Load:
-    """What the orders of a run bring: attempts of services, events that they cause, and publications repeated."""
+    """What the orders of a run bring: attempts of services, events that they cause, publications repeated, and
+    workers of services that have unlimited ones.
+    """
 
     attempts: float = 0.0
     caused: float = 0.0
     republications: float = 0.0
+    transmissions: float = 0.0
+    hired: float = 0.0
 
 
 def _load(scenario: Scenario, expected: dict[str, float], horizon_s: float) -> _Load:
@@ -86,8 +97,30 @@ def _load(scenario: Scenario, expected: dict[str, float], horizon_s: float) -> _
             caused = handled * math.fsum(publication.share for publication in service.publishes)
             load.attempts += attempts
             load.caused += caused
+            load.transmissions += attempts * _transmissions(service)
             load.republications += repeating.publications(name, handled, attempts, caused)
+            if _has_unlimited(scenario, name):
+                load.hired += _hired(scenario, name, attempts / max(horizon_s, 1e-9), handled)
     return load
+
+
+def _transmissions(service: Service) -> float:
+    """To and from how many replicas an attempt and the read that follows it go."""
+    store = service.store
+    return 0.0 if store is None else float(store.targets + (store.replicas if store.readers else 0))
+
+
+def _has_unlimited(scenario: Scenario, name: str) -> bool:
+    monolith = scenario.architectures.monolith
+    return math.inf in (scenario.services[name].workers, monolith.threads if monolith is not None else None)
+
+
+def _hired(scenario: Scenario, name: str, per_s: float, messages: float) -> float:
+    """About the most workers that are at work at once: what arrives while one works, or while none gets on."""
+    outages = [fault.for_.mean_s if fault.for_ is not None else math.inf
+               for fault in scenario.faults.values() if fault.target == name and fault.kind in ("unavailable", "slow")]
+    held_s = scenario.services[name].work.mean_s + max(outages, default=0.0)
+    return min(messages, 2.0 * per_s * held_s + _SPARE_WORKERS)
 
 
 def _shares_of(scenario: Scenario, orders: int) -> tuple[dict[str, float], float]:

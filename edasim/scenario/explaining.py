@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
@@ -15,7 +16,7 @@ from edasim.scenario.value import Scenario
 
 def explain(details: ErrorDetails) -> tuple[Path, str]:
     """The path of a finding and one sentence about it."""
-    path: Path = tuple(step for step in details["loc"] if step != "[key]")
+    path: Path = tuple(step for step in details["loc"] if step not in ("[key]", "[flag]", "[window]"))
     return path, _sentence(details, path)
 
 
@@ -55,9 +56,10 @@ def part_at(path: Path) -> type[BaseModel] | None:
 
 
 def _without_none(kind: Any) -> Any:
-    """A part that may be None is that part."""
+    """A part that may be None, or a plain value, is that part."""
     arguments = get_args(kind)
-    return arguments[0] if len(arguments) == 2 and arguments[1] is type(None) else kind
+    parts = [part for part in map(_part_in, arguments) if part is not None]
+    return parts[0] if len(parts) == 1 and get_origin(kind) in (Union, UnionType) else kind
 
 
 def _part_in(kind: Any) -> Any:

@@ -7,10 +7,11 @@ from typing import Annotated, Final, Self
 
 from pydantic import PlainValidator, model_validator
 
-from edasim.core.quantity import QuantityError, show_share, shown
+from edasim.core.quantity import QuantityError, show_duration, show_share, shown
 from edasim.scenario.fields import (
     OptionalDuration,
     OptionalFactor,
+    OptionalPositiveDuration,
     OptionalRandom,
     OptionalShare,
     Part,
@@ -20,12 +21,13 @@ from edasim.scenario.fields import (
 KINDS: Final = ("unavailable", "failing", "slow", "crash", "stop", "deploy", "cut", "lossy", "duplicating")
 LINK_KINDS: Final = ("slow", "cut", "lossy", "duplicating")
 _LINK = re.compile(r"([A-Za-z0-9_-]{1,64}) (<->|->) ([A-Za-z0-9_-]{1,64})")
-_PART = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_PART = re.compile(r"[A-Za-z0-9_-]{1,64}(?:\.replica-[1-9][0-9]?)?")
 
 # What a kind of fault may have besides its times; True where it must have it.
 _ADDITIONS: Final = {
     "by": {"slow": True},
     "share": {"failing": False, "lossy": True, "duplicating": True},
+    "after": {"duplicating": False},
     "rolling": {"deploy": True},
     "workers": {"crash": False, "stop": False},
 }
@@ -50,7 +52,8 @@ class Fault(Part):
 
     `for_` is how long it holds (None: to the end); for crash and stop, how long until the part is back. `every` is
     the time from one end to the next start. `by` is how many times slower, `share` the part of the messages or
-    attempts that it meets, `rolling` the time from one worker's restart to the next, `workers` how many of them go.
+    attempts that it meets, `rolling` the time from one worker's restart to the next, `workers` how many of them go,
+    `after` how long it takes until what is repeated comes again.
     """
 
     unavailable: Target = None
@@ -67,6 +70,7 @@ class Fault(Part):
     every: OptionalRandom = None
     by: OptionalFactor = None
     share: OptionalShare = None
+    after: OptionalPositiveDuration = None
     rolling: OptionalDuration = None
     workers: Annotated[int | None, optional_whole(1, 10_000)] = None
 
@@ -125,6 +129,7 @@ class Fault(Part):
             "deploy": "deployed anew, worker by worker",
             "cut": "cut off",
             "lossy": f"losing {show_share(self.share or 0.0)}",
-            "duplicating": f"repeating {show_share(self.share or 0.0)}",
+            "duplicating": f"repeating {show_share(self.share or 0.0)}" + (
+                "" if self.after is None else f" after {show_duration(self.after)}"),
         }[self.kind]
         return f"{self.target} {what}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Final
 
@@ -9,16 +10,17 @@ from edasim.core.quantity import shown
 from edasim.scenario.errors import Finding
 from edasim.scenario.fault import Fault
 from edasim.scenario.fields import suggestion
+from edasim.scenario.store import replica_name
 from edasim.scenario.value import Scenario
 
 PARTS: Final = ("broker", "database", "gateway")
 """Parts that an architecture has beside the scenario's own services and producers."""
 
-_HANDLING: Final = {"service", "broker", "database"}
+_HANDLING: Final = {"service", "broker", "database", "replica"}
 _PROCESSES: Final = {"service", "producer", "broker", "database"}
 _LINKED: Final = {"service", "producer", "broker", "database", "gateway"}
 _FITTING: Final = {
-    "unavailable": _PROCESSES,
+    "unavailable": _PROCESSES | {"replica"},
     "failing": _HANDLING,
     "slow": _HANDLING,
     "crash": _PROCESSES,
@@ -40,6 +42,9 @@ def check_faults(scenario: Scenario) -> Iterator[Finding]:
             yield ("faults", name, "workers"), f"{shown(fault.target)} has no workers: only services have"
         elif fault.workers is not None and service is not None and fault.workers > service.workers:
             yield ("faults", name, "workers"), f"{fault.workers} is too many: {fault.target} has {service.workers}"
+        elif fault.kind == "deploy" and service is not None and service.workers == math.inf:
+            found = f"{fault.target} has unlimited workers, which cannot be replaced one after another"
+            yield ("faults", name, "deploy"), f"{found}: give it a number of workers"
 
 
 def _part_findings(scenario: Scenario, fault: Fault) -> Iterator[str]:
@@ -61,7 +66,12 @@ def _link_findings(scenario: Scenario, fault: Fault) -> Iterator[str]:
 
 
 def _known(scenario: Scenario) -> list[str]:
-    return [*scenario.services, *scenario.producers, *PARTS]
+    return [*scenario.services, *scenario.producers, *_replicas(scenario), *PARTS]
+
+
+def _replicas(scenario: Scenario) -> list[str]:
+    stores = ((name, service.store) for name, service in scenario.services.items() if service.store is not None)
+    return [replica_name(name, number) for name, store in stores for number in range(1, store.replicas + 1)]
 
 
 def _kind_of(scenario: Scenario, part: str) -> str | None:
@@ -69,4 +79,6 @@ def _kind_of(scenario: Scenario, part: str) -> str | None:
         return "service"
     if part in scenario.producers:
         return "producer"
+    if "." in part and part in _replicas(scenario):
+        return "replica"
     return part if part in PARTS else None

@@ -5,6 +5,7 @@ Each kind reads what a file may hold, refuses with one sentence, and is written 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
@@ -189,6 +190,34 @@ def optional_whole(low: int, high: int) -> PlainValidator:
 def show_or_word(word: str, show: Callable[[Any], Any]) -> PlainSerializer:
     """The way back of `or_word`."""
     return PlainSerializer(lambda value: word if value is None else show(value))
+
+
+def many(low: int, high: int) -> PlainValidator:
+    """A whole number within bounds, or `unlimited`, which counts as infinite."""
+    return PlainValidator(_read_many(low, high))
+
+
+def optional_many(low: int, high: int) -> PlainValidator:
+    """The same, which may be left out."""
+    return PlainValidator(optional(_read_many(low, high)))
+
+
+def _read_many(low: int, high: int) -> Callable[[object], float]:
+    read = or_word("unlimited", lambda value: count(value, low, high))
+
+    def read_many(value: object) -> float:
+        number = read(value)
+        return math.inf if number is None else number
+
+    return read_many
+
+
+def _show_many(number: float | None) -> int | str | None:
+    return "unlimited" if number == math.inf else None if number is None else int(number)
+
+
+show_many = PlainSerializer(_show_many)
+"""The way back of `many`."""
 
 
 def _show_optional(show: Callable[[Any], Any]) -> PlainSerializer:

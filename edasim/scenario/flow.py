@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,9 +11,13 @@ from edasim.scenario.value import Scenario
 
 
 class Flow:
-    """The graph of a scenario's events: each one leads to those that its handlers publish."""
+    """The graph of a scenario's events: each one leads to those that its handlers publish.
 
-    def __init__(self, scenario: Scenario) -> None:
+    `handled` is the share of its messages that a service handles in the end, by service; all where it says nothing.
+    """
+
+    def __init__(self, scenario: Scenario, handled: Mapping[str, float] | None = None) -> None:
+        self._handled = handled or {}
         self.handlers: dict[str, list[str]] = {}
         self.placed = {producer.publishes for producer in scenario.producers.values()}
         self.published = set(self.placed)
@@ -27,10 +33,11 @@ class Flow:
     def _means(self, scenario: Scenario) -> NDArray[np.float64]:
         """How many messages of event j a message of event i causes on average, at [i, j]."""
         means = np.zeros((len(self.events), len(self.events)))
-        for service in scenario.services.values():
+        for name, service in scenario.services.items():
+            handled = self._handled.get(name, 1.0)
             for event in service.handles:
                 for publication in service.publishes:
-                    means[self._place[event], self._place[publication.event]] += publication.share
+                    means[self._place[event], self._place[publication.event]] += handled * publication.share
         return means
 
     def reached(self) -> set[str]:
@@ -74,8 +81,7 @@ class Flow:
         return [self.events[number] for number in reversed(way)]
 
     def messages_per_order(self, event: str) -> dict[str, float]:
-        """The mean number of messages of each event that one placed event brings, itself included, without
-        failures.
+        """The mean number of messages of each event that one placed event brings, itself included.
 
         Only where no cycle is endless.
         """

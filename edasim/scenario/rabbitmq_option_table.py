@@ -39,7 +39,7 @@ QUEUE_ARGUMENTS = table(
                  allowed=("at-most-once", "at-least-once"), queue_types=("quorum",)),
     BrokerOption("x-expires", "duration_ms", None, "ignored", "queues live for the whole run",
                  low=1, high=TEN_YEARS_MS, queue_types=("classic", "quorum")),
-    BrokerOption("x-max-priority", "int", None, "ignored", "messages have no priority yet",
+    BrokerOption("x-max-priority", "int", None, "modelled", "higher ones first; expiry and drop-head at the head only",
                  low=0, high=255, queue_types=("classic",)),
     BrokerOption("x-single-active-consumer", "bool", False, "ignored", "all consumers are active",
                  queue_types=("classic", "quorum")),

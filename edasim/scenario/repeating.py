@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -12,6 +13,7 @@ from edasim.core.distribution import Distribution
 from edasim.core.quantity import SECOND_NS
 from edasim.scenario.fault import Fault
 from edasim.scenario.retry_policy import Retry
+from edasim.scenario.store import replica_name
 from edasim.scenario.value import Scenario, Service
 
 SHORTEST_S: Final = 1e-6
@@ -44,7 +46,7 @@ class Repeating:
         slots = self._slots(service)
         usual = messages * (_usual(service, retry, self._whole_s) - 1.0)
         more = self._at_most(slots, usual, work_s)
-        for fault in self._faults("failing", name):
+        for fault in chain(self._faults("failing", name), self._replicas_failing(name)):
             tries = min(_most_tries(retry, self._length_s(fault), 0.0), _geometric(_share(fault)))
             again = messages * self._met(fault) * (tries - 1.0)
             more += self._at_most(slots, again, _wait_s(retry, 1)) if by_worker else again
@@ -74,14 +76,15 @@ class Repeating:
         for fault in self._scenario.faults.values():
             if fault.kind == "duplicating" and {name, "broker", "gateway"} & {fault.target, *(fault.link or ())[:2]}:
                 share = 1.0 - (1.0 - wire) * (1.0 - _share(fault))
-                again += self._met(fault) * min(_geometric(share) - 1.0, self._length_s(fault) / _DELIVERS_AGAIN_S)
+                pause_s = _DELIVERS_AGAIN_S if fault.after is None else fault.after / SECOND_NS
+                again += self._met(fault) * min(_geometric(share) - 1.0, self._length_s(fault) / pause_s)
         return again
 
-    def _at_most(self, slots: int, more: float, pause_s: float) -> float:
+    def _at_most(self, slots: float, more: float, pause_s: float) -> float:
         """No more attempts than fit one after another into so many that can be under way at once."""
         return min(more, slots * self._whole_s / max(pause_s, SHORTEST_S))
 
-    def _slots(self, service: Service) -> int:
+    def _slots(self, service: Service) -> float:
         """How many messages can be tried again at once, in the architecture that holds the most."""
         architectures = self._scenario.architectures
         slots = service.workers
@@ -94,6 +97,15 @@ class Repeating:
         for fault in self._scenario.faults.values():
             if fault.kind == kind and fault.target == target:
                 yield fault
+
+    def _replicas_failing(self, name: str) -> Iterator[Fault]:
+        """The faults of a service's replicas, each as if it failed the writes, where all together can fail one."""
+        store = self._scenario.services[name].store
+        if store is not None:
+            names = [replica_name(name, number) for number in range(1, store.replicas + 1)]
+            found = [fault for replica in names for fault in self._faults("failing", replica)]
+            if len({fault.target for fault in found}) > store.targets - store.write_quorum:
+                yield from found
 
     def _length_s(self, fault: Fault) -> float:
         left_s = max(0.0, self._whole_s - (fault.at or 0) / SECOND_NS)

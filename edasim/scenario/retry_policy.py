@@ -19,7 +19,7 @@ from edasim.core.quantity import (
     show_factor,
     shown,
 )
-from edasim.scenario.fields import Part, PositiveDurationOrNone, choice, or_word, show_or_word, whole
+from edasim.scenario.fields import Part, PositiveDurationOrNone, Share, choice, or_word, show_or_word, whole
 
 FORMS: Final = "none, fixed 100ms, or exponential 100ms x2 max 5s"
 _FIXED = re.compile(r"fixed (\S+)")
@@ -81,13 +81,28 @@ Attempts = Annotated[
 ]
 
 
+class Budget(Part):
+    """How many retries are affordable: each success earns a part of one, at most `cap` are saved up.
+
+    A bucket of tokens, full at the start, as in the AWS SDKs' standard retry mode, in Finagle's RetryBudget and in
+    M. Brooker, "Fixing retries with token buckets and circuit breakers" (2022).
+    """
+
+    earns: Share = 0.1
+    cap: Annotated[int, whole(1, 1_000_000)] = 10
+
+
 class Retry(Part):
-    """What follows a failed attempt. `attempts` counts all, the first included; None is without limit."""
+    """What follows a failed attempt. `attempts` counts all, the first included; None is without limit.
+
+    With a budget a service's retries are made only as far as it lasts; what it does not pay for is given up.
+    """
 
     attempts: Attempts = 3
     backoff: Wait = Backoff(100_000_000, 2.0, 5 * SECOND_NS)
     jitter: Annotated[str, choice("none", "full", "equal", "decorrelated")] = "full"
     where: Annotated[str, choice("worker", "back", "aside")] = "worker"
+    budget: Budget | None = None
 
 
 class Client(Part):
@@ -96,3 +111,4 @@ class Client(Part):
     timeout: PositiveDurationOrNone = 5 * SECOND_NS
     retries: Annotated[int, whole(0, 1000)] = 0
     backoff: Wait = Backoff()
+    budget: Budget | None = None

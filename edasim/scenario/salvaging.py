@@ -20,6 +20,7 @@ from edasim.scenario.errors import Finding, Path
 from edasim.scenario.explaining import explain, keys_of, part_at
 from edasim.scenario.fault_checking import check_faults
 from edasim.scenario.path import steps_of
+from edasim.scenario.sharing import check_workers
 from edasim.scenario.sizing import check_size
 from edasim.scenario.value import Scenario
 from edasim.scenario.whatif_checking import check_changes, check_knobs
@@ -39,8 +40,9 @@ _BROKERS: Final = frozenset({"architectures", "kafka", "rabbitmq", "version"})
 _LOOKS: Final[tuple[tuple[Look, frozenset[str]], ...]] = (
     (check_ends, frozenset({"duration", "orders", "warm-up", "arrivals", "producers"})),
     (check_parts, _NAMES | _BROKERS | {"monolith", "rpc"}),
-    (check_faults, _NAMES),
+    (check_faults, _NAMES | {"store"}),
     (check_size, _FLOW | _BROKERS | {"workers", "topic", "retry", "where", "dead-letters"}),
+    (check_workers, _NAMES | _BROKERS | {"workers"}),
     (check_flow, _FLOW),
     (check_brokers, frozenset({"services", "version", "commit", "producer", "consumer", "broker", "queue"})),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Final
 
@@ -37,8 +38,8 @@ def check_size(scenario: Scenario) -> Iterator[Finding]:
 
 
 def workers(scenario: Scenario) -> int:
-    """The workers of all services."""
-    return sum(service.workers for service in scenario.services.values())
+    """The workers of all services, without unlimited ones."""
+    return sum(int(service.workers) for service in scenario.services.values() if service.workers != math.inf)
 
 
 def partitions(scenario: Scenario) -> int:

@@ -6,6 +6,7 @@ see `reading`.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -15,6 +16,8 @@ from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, mod
 from edasim.core.keys import Keys
 from edasim.core.quantity import SECOND_NS, QuantityError, share, show_share, shown
 from edasim.scenario.architecture_options import Architectures
+from edasim.scenario.breaker import Breaker
+from edasim.scenario.deduplication import Idempotence
 from edasim.scenario.fault import Fault
 from edasim.scenario.fields import (
     Boolean,
@@ -32,12 +35,14 @@ from edasim.scenario.fields import (
     Rate,
     Share,
     Size,
+    many,
     name,
     optional_whole,
+    show_many,
     text,
-    whole,
 )
 from edasim.scenario.retry_policy import Client, Retry
+from edasim.scenario.store import Store
 from edasim.scenario.wire import Wire
 
 _RANGE = re.compile(r"(\S.*?) ?\.\. ?(\S.*)")
@@ -45,7 +50,8 @@ _RANGE = re.compile(r"(\S.*?) ?\.\. ?(\S.*)")
 
 class Producer(Part):
     """Who places orders: each is a message of the event type `publishes`, of `size` bytes, with a key such as
-    `customer-17`.
+    `customer-17`. `priority` is the property of an AMQP message, 0 to 255: higher ones are handled first where there
+    are priorities, and what services publish because of a message inherits it.
     """
 
     publishes: Name = Field(description="the event that it publishes, such as OrderPlaced")
@@ -53,6 +59,7 @@ class Producer(Part):
     key: Name = "order"
     keys: KeySpread = Keys()
     size: Size = 1000
+    priority: Annotated[int | None, optional_whole(0, 255)] = None
 
 
 class Publication(Part):
@@ -101,21 +108,31 @@ class Service(Part):
     """A business capability: which events it handles, with how many workers, how long it takes, what goes wrong.
 
     `fails` is each attempt's chance to fail, `poison` a message's chance that all its attempts fail; `joins` is
-    when it starts to exist (nanoseconds).
+    when it starts to exist (nanoseconds). `idempotent` says whether it recognises a repetition, and how long.
+    `workers` and `cores` may be infinite: a worker for each message, and a core for each worker; fewer cores are shared
+    equally by the workers that are at work.
     """
 
     handles: Names = Field(description="the event (or a list of events) that it handles, such as OrderPlaced")
     work: Random = Field(description="how long handling takes, such as exponential 30ms")
-    workers: Annotated[int, whole(1, 10_000)] = 1
+    workers: Annotated[float, many(1, 10_000), show_many] = 1
+    cores: Annotated[float, many(1, 10_000), show_many] = math.inf
     fails: Share = 0.0
     poison: Share = 0.0
     required: Boolean = True
-    idempotent: Boolean = False
+    idempotent: Idempotence = False
     publishes: Publications = ()
     joins: Duration = 0
     retry: Retry | None = None
+    breaker: Breaker | None = None
     dead_letters: Boolean = True
     redrive: Redrive | None = None
+    store: Store | None = None
+
+    @property
+    def at_once(self) -> float:
+        """How many attempts make full progress at one time: as many as there are workers, and cores for them."""
+        return min(self.workers, self.cores)
 
     @property
     def publishes_one_of(self) -> bool:
@@ -187,6 +204,14 @@ class Scenario(Part):
         from edasim.scenario.changing import change
 
         return change(self, values, at)
+
+    def may_have(self, path: str, absent: object) -> bool:
+        """Whether the value at a path is another than the one that stands for its absence, now or after a dated
+        change.
+        """
+        from edasim.scenario.path import current
+
+        return current(self, path) != absent or any(change.path == path for change in self.changes)
 
     def at(self, change: Change) -> Scenario:
         """The scenario as it is once a dated change has happened."""

@@ -24,11 +24,11 @@ _NO_KNOBS: Final = ("title", "description", "knobs", "changes")
 
 # All else a run reads at its start, or when a part appears, and cannot take back.
 _CHANGEABLE: Final = re.compile(
-    r"producers\.[^.]+\.(arrivals|size)"
-    r"|services\.[^.]+\.(work|workers|fails|poison|idempotent)"
+    r"producers\.[^.]+\.(arrivals|size|priority)"
+    r"|services\.[^.]+\.(work|workers|cores|fails|poison|idempotent)"
     r"|(services\.[^.]+\.)?retry\.(attempts|backoff|jitter)"
     r"|(client|wire)(\..+)?"
-    r"|architectures\.(rabbitmq\.prefetch|rpc\.timeout)"
+    r"|architectures\.(rabbitmq\.prefetch|rpc\.(timeout|queue-limit)|monolith\.(cores|queue-limit))"
 )
 
 

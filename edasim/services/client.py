@@ -11,6 +11,7 @@ from edasim.core.message import Message
 from edasim.core.world import World
 from edasim.scenario.retry_policy import Client as ClientSpec
 from edasim.services.producer import Producer
+from edasim.services.retry import Budget
 
 
 class Request:
@@ -30,20 +31,38 @@ class Client:
     `on_leaving(request)` tells it when the customer has run out of patience.
 
     A customer waits `timeout` from placing to answer, all waiting included, then leaves; a whole order is
-    placed again only as `retries` allows.  `open` holds the tries without an answer, and until when they wait (ns).
+    placed again only as `retries` allows, and all customers' `budget`.  `open` holds the tries without an answer, and
+    until when they wait (ns).
     """
 
     def __init__(self, world: World, spec: ClientSpec) -> None:
         self.world = world
-        self.spec = spec
         self.submit: Callable[[Request], None]
         self.on_leaving: Callable[[Request], None] = lambda request: None
         self.open: OrderedDict[Request, int] = OrderedDict()
         self.retrying: dict[Request, None] = {}
         self._deadlines = Deadlines(world.clock, self.open, self._leaves)
         self.placed = world.writer(Verb.placed, Place("client", "customers"))
-        self.accepted = world.writer(Verb.accepted, Place("client", "customers"))
+        self._yes = world.writer(Verb.accepted, Place("client", "customers"))
         self.retried = world.writer(Verb.retried, Place("client", "customers"))
+        self.budget: Budget | None = None
+        self.configure(spec)
+
+    def configure(self, spec: ClientSpec) -> None:
+        """Other customers from now on; what a budget has saved up stays."""
+        self.spec = spec
+        if spec.budget is None:
+            self.budget, self.accepted = None, self._yes
+            return
+        if self.budget is None:
+            self.budget = Budget(spec.budget)
+        self.budget.use(spec.budget)
+        self.accepted = self._yes_that_earns
+
+    def _yes_that_earns(self, number: int) -> None:
+        assert self.budget is not None
+        self._yes(number)
+        self.budget.earn()
 
     def owes(self) -> bool:
         """Whether a customer awaits an answer or is about to try again."""
@@ -97,7 +116,7 @@ class Client:
         self._no(request, "timeout")
 
     def _no(self, request: Request, reason: str) -> None:
-        if request.tries > self.spec.retries:
+        if request.tries > self.spec.retries or not (self.budget is None or self.budget.spend()):
             self.world.journal.record(Verb.refused, request.message.id, Place("client", "customers", "", reason))
             return
         self.retried(request.message.id)

@@ -141,6 +141,9 @@ class Consumer:
         return False
 
     def _after_backoff(self, _: Timer) -> None:
+        self._start_again()
+
+    def _start_again(self) -> None:
         self._starts += 1
         self._desk.start(self.delivery.message, again=True)
 

@@ -91,7 +91,8 @@ class Faults:
         if fault.kind in ("cut", "lossy", "duplicating"):
             others = [*self.shop.services, *self.shop.sources, "broker", "gateway"]
             return any(self.architecture.connects(target, other) for other in others)
-        return target in self.shop.services or target in self.shop.sources or target in self.architecture.parts
+        mine = (self.shop.services, self.shop.sources, self.shop.replicas, self.architecture.parts)
+        return any(target in parts for parts in mine)
 
     def _life(self, name: str, fault: Fault) -> Generator[Any, Any, None]:
         clock = self.shop.world.clock
@@ -135,7 +136,7 @@ class Faults:
         target = fault.target
         if fault.kind in ("cut", "lossy", "duplicating") or fault.link is not None:
             return self._impair(Between.named(target), fault)
-        if target in self.shop.services:
+        if target in self.shop.services or target in self.shop.replicas:
             return self._break_service(target, fault)
         if target in self.shop.sources:
             return self._break_producer(target, fault)
@@ -149,12 +150,13 @@ class Faults:
             slowness=fault.by or 1.0,
             loss=share if fault.kind == "lossy" else 0.0,
             duplicates=share if fault.kind == "duplicating" else 0.0,
+            repeats_after_ns=fault.after,
         )
         self.shop.network.impair(impairment)
         return lambda: self.shop.network.repair(impairment)
 
     def _break_service(self, target: str, fault: Fault) -> Mend:
-        service = self.shop.services[target]
+        service = self.shop.replicas.get(target) or self.shop.services[target]
         if fault.kind == "unavailable":
             service.stop()
             return service.resume

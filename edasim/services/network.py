@@ -43,6 +43,7 @@ class Impairment:
     slowness: float = 1.0
     loss: float = 0.0
     duplicates: float = 0.0
+    repeats_after_ns: int | None = None
 
 
 BROKER = Between("broker")
@@ -93,12 +94,15 @@ class Network:
 
     def _apply(self, link: Link) -> None:
         slowness, passes, single = 1.0, 1.0 - self.wire.loss, 1.0 - self.wire.duplicates
+        waits_ns: list[int] = []
         for impairment in self.impairments:
             if impairment.between.hits(link):
                 slowness *= impairment.slowness
                 passes *= 1.0 - impairment.loss
                 single *= 1.0 - impairment.duplicates
+                waits_ns += [] if impairment.repeats_after_ns is None else [impairment.repeats_after_ns]
         link.impair(slowness=slowness, loss=1.0 - passes, duplicates=1.0 - single)
+        link.repeats_after_ns = max(waits_ns, default=None)
 
     def configure(self, wire: Wire) -> None:
         """Another wire from now on."""

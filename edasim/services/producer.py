@@ -23,6 +23,7 @@ class Producer:
                  place: Callable[[Message, Producer], None]) -> None:
         self._clock = world.clock
         self._messages = world.messages
+        self._new_message = world.messages.placing(spec.priority)
         self.name = name
         self.spec = spec
         self.down = 0
@@ -55,6 +56,8 @@ class Producer:
             self._spent += self.spec.arrivals.spent(self._uniforms, self._since_ns, now_ns)
             self._since_ns = now_ns
             self._follow(spec, after_ns=now_ns)
+        if spec.priority != self.spec.priority:
+            self._new_message = self._messages.placing(spec.priority)
         self.spec = spec
 
     def _follow(self, spec: ProducerSpec, after_ns: int) -> None:
@@ -80,9 +83,9 @@ class Producer:
         self._spent = 0.0
         self._since_ns = now_ns = self._clock._now
         self._arm_next()
-        next_order, place, spec = self._next_order, self._place, self.spec
+        next_order, place, new_message, spec = self._next_order, self._place, self._new_message, self.spec
         order = next_order()
-        place(self._messages.place(spec.publishes, order, self._key(order), spec.size, now_ns), self)
+        place(new_message(spec.publishes, order, self._key(order), spec.size, now_ns), self)
 
     def close(self) -> None:
         """Place no more orders."""

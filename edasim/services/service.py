@@ -8,7 +8,10 @@ from edasim.core.clock import Timer
 from edasim.core.journal import Place, Verb, Writer
 from edasim.core.message import Message
 from edasim.core.world import World
+from edasim.scenario.deduplication import Memory
 from edasim.scenario.value import Service as ServiceSpec
+from edasim.services.deduplication import Remembered, remembered
+from edasim.services.processor import Processor
 from edasim.services.worker import Finished, Worker
 
 
@@ -77,6 +80,54 @@ class Desk:
             self._clock.arm(worker.timer, _attempt_ends, delay_ns)
 
 
+    def pause(self, speed: float) -> int:
+        """The attempt makes no progress from now on; returns the work that is left of it, which went at this speed."""
+        worker = self.worker
+        left_ns = round((worker.due_ns - self._clock.now_ns) * speed)
+        worker.forget_timer()
+        return left_ns
+
+    def leave(self) -> Message | None:
+        """The attempt ends before its time; returns its message."""
+        return self.worker.drop()
+
+
+class SharedDesk(Desk):
+    """A desk at which attempts get their share of the service's cores."""
+
+    __slots__ = ()
+
+    def go_on(self, work_ns: int) -> None:
+        """So much work is left; how long that takes depends on who else is at work."""
+        if work_ns < 0:
+            super().go_on(work_ns)
+            return
+        self.worker.remaining_ns = work_ns
+        if self.service.speed > 0:
+            self._processor.add(self.worker, work_ns, self.service.speed)
+
+    def pause(self, speed: float) -> int:
+        """The attempt makes no progress from now on and uses no core; returns the work that is left of it."""
+        return self._processor.remove(self.worker)
+
+    def leave(self) -> Message | None:
+        """The attempt ends before its time; its share goes to the others."""
+        if self._processor.holds(self.worker):
+            self._processor.remove(self.worker)
+        return super().leave()
+
+    @property
+    def _processor(self) -> Processor:
+        processor = self.service.processor
+        assert processor is not None, "only a service with cores has such desks"
+        return processor
+
+
+def shared_cores(world: World, cores: float) -> Processor:
+    """Cores for services to share; see `Service.share`."""
+    return Processor(world.clock, cores, _attempt_ends)
+
+
 def _attempt_ends(timer: Timer) -> None:
     worker: Worker = timer.owner
     if timer is not worker.timer:
@@ -96,7 +147,8 @@ class Service:
     Draws are keyed by the order and the message's place in its tree of causes, so that order 17 needs the same
     work in every architecture.  `plain`: neither idempotent nor publishing, so that handling is one effect and no
     more; `unlucky`: some attempts fail; `ordinary`: attempts take their work as it is drawn.  `speed` is 1 in good
-    health, 0 while unavailable, 1/4 when slow by 4x.
+    health, 0 while unavailable, 1/4 when slow by 4x.  `processor`: the cores that those at work share, None where
+    each of them has one of its own.
     """
 
     def __init__(self, world: World, name: str, spec: ServiceSpec) -> None:
@@ -116,8 +168,11 @@ class Service:
         """How many attempts have begun, by the message's id."""
         self.desks: dict[Worker, Desk] = {}
         """Those at which something has begun."""
-        self._done: set[int] = set()
+        self._done: Remembered = set()
+        self._window: bool | Memory = True
         self._answers: dict[int, list[Message]] = {}
+        self.processor: Processor | None = None
+        self._desk_kind = Desk
         self._stops = 0
         self._slowness: list[float] = []
         self._failing: list[float] = []
@@ -129,19 +184,29 @@ class Service:
         if spec.work != self.spec.work:
             self.work.use(spec.work.quantile_ns)
         self.spec = spec
-        self.fails, self.poison, self.idempotent = spec.fails, spec.poison, spec.idempotent
+        self.fails, self.poison, self.idempotent = spec.fails, spec.poison, bool(spec.idempotent)
+        if self.idempotent and spec.idempotent != self._window:
+            self._window = spec.idempotent
+            self._done = remembered(self.world.clock, spec.idempotent, self._done)
         self.unlucky = spec.fails > 0 or spec.poison > 0
         self.plain = not (spec.idempotent or spec.publishes)
         self._note_health()
 
+    def share(self, processor: Processor) -> None:
+        """Attempts share these cores, from the beginning on."""
+        self.processor = processor
+        self._desk_kind = SharedDesk
+        self._note_health()
+
     def _note_health(self) -> None:
-        self.ordinary = self.speed == 1.0 and not self._failing and not self.idempotent
+        self.ordinary = (self.speed == 1.0 and not self._failing and not self.idempotent
+                         and self.processor is None)
 
     # --- one attempt ------------------------------------------------------------------------------------------
 
     def desk(self, worker: Worker, finished: Finished) -> Desk:
         """The place at which a worker does this service's work; `finished(worker, ok)` hears of each attempt's end."""
-        return self.desks.get(worker) or Desk(self, worker, finished)
+        return self.desks.get(worker) or self._desk_kind(self, worker, finished)
 
     def work_now(self, worker: Worker, message: Message) -> int:
         """The work of an attempt where something may fail or be recognised; below 0: it fails at once."""
@@ -162,13 +227,13 @@ class Service:
 
     def interrupt(self, worker: Worker) -> None:
         """The attempt is called off: it ends badly, and the worker is free."""
-        message = worker.drop()
+        message = self.desks[worker].leave()
         assert message is not None, "only an attempt under way can be called off"
         self.desks[worker].failed(message.id)
 
     def crash(self, worker: Worker) -> None:
         """The worker dies with what it holds."""
-        message = worker.drop()
+        message = worker.desk.leave() if worker.desk is not None else worker.drop()
         worker.alive = False
         if message is not None:
             self.desks[worker].crashed(message.id)
@@ -185,10 +250,11 @@ class Service:
     def take_effect(self, message: Message) -> bool:
         """Record the effects of handling a message; False when it is recognised as a repetition."""
         if self.idempotent:
-            if message.id in self._done:
+            known = message.id in self._done
+            self._done.add(message.id)
+            if known:
                 self.deduplicated(message.id)
                 return False
-            self._done.add(message.id)
         self.applied(message.id)
         return True
 
@@ -266,11 +332,9 @@ class Service:
         self._note_health()
         if self.speed == before:
             return
-        now = self.world.clock.now_ns
         for worker, desk in self.desks.items():
             if worker.desk is not desk or worker.remaining_ns < 0:
                 continue
             if before > 0:
-                worker.remaining_ns = round((worker.due_ns - now) * before)
-                worker.forget_timer()
+                worker.remaining_ns = desk.pause(before)
             desk.go_on(worker.remaining_ns)

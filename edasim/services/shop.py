@@ -1,31 +1,51 @@
 """The shop of one run: its world, services, customers and producers, the same for every architecture."""
 from __future__ import annotations
 
+import math
+from array import array
+from functools import partial
+
 from edasim.core.world import World
 from edasim.scenario.retry_policy import Retry
 from edasim.scenario.value import Producer as ProducerSpec
 from edasim.scenario.value import Scenario
 from edasim.services.client import Client
+from edasim.services.guard import Guard, guard_of
 from edasim.services.network import Network
+from edasim.services.processor import Processor
 from edasim.services.producer import Producer
-from edasim.services.retry import RetryPolicy
-from edasim.services.service import Service
+from edasim.services.retry import BudgetedPolicy, RetryPolicy
+from edasim.services.service import Service, shared_cores
+from edasim.services.storing import StoringService
 
 
 class Shop:
-    """Everything that does not hang on the architecture.  `scenario` is the value in force now."""
+    """Everything that does not hang on the architecture.  `scenario` is the value in force now.
 
-    def __init__(self, scenario: Scenario, seed: int) -> None:
+    `placed_by` is the number of each order's producer, in the order of the file; empty where there is but one.
+    """
+
+    def __init__(self, scenario: Scenario, seed: int, ties: int | None = None) -> None:
         self.scenario = scenario
-        self.world = World(seed)
-        self.services = {name: Service(self.world, name, spec) for name, spec in scenario.services.items()}
+        self.world = World(seed, ties)
+        self.services = {
+            name: (Service if spec.store is None else StoringService)(self.world, name, spec)
+            for name, spec in scenario.services.items()
+        }
+        self.replicas = {replica.name: replica for service in self.services.values()
+                         if isinstance(service, StoringService) for replica in service.store.replicas}
         self.network = Network(self.world, scenario.wire)
         self.client = Client(self.world, scenario.client)
         self._policies: dict[str, RetryPolicy] = {}
+        self._processors: dict[str, Processor] = {}
+        self._guards: dict[str, Guard | None] = {}
         self._orders = 0
+        self.placed_by = array("B")
+        several = len(scenario.producers) > 1
         self.sources = {
-            name: Producer(self.world, name, spec, self._next_order, self.client.place)
-            for name, spec in scenario.producers.items()
+            name: Producer(self.world, name, spec, partial(self._next_order_of, number) if several
+                           else self._next_order, self.client.place)
+            for number, (name, spec) in enumerate(scenario.producers.items())
         }
         self.world.add_part(self.client)
 
@@ -47,11 +67,36 @@ class Shop:
             self.world.clock.halt()
         return self._orders
 
+    def _next_order_of(self, producer: int) -> int:
+        self.placed_by.append(producer)
+        return self._next_order()
+
+    def share_cores(self) -> None:
+        """Give each service its own cores, where they are fewer than its workers may be."""
+        for name, service in self.services.items():
+            if self.scenario.may_have(f"services.{name}.cores", math.inf):
+                self._processors[name] = shared_cores(self.world, service.spec.cores)
+                service.share(self._processors[name])
+
     def policy(self, service: str) -> RetryPolicy:
         """How attempts of this service are repeated: its own policy, else the scenario's."""
         if service not in self._policies:
-            self._policies[service] = RetryPolicy(self.world, service, self._retry_of(service))
+            retry = self._retry_of(service)
+            kind = RetryPolicy if retry.budget is None else BudgetedPolicy
+            self._policies[service] = kind(self.world, service, retry)
         return self._policies[service]
+
+    def guard(self, service: str) -> Guard | None:
+        """The breaker and the budget of this service's callers; None when there is neither."""
+        if service not in self._guards:
+            spec = self.scenario.services[service]
+            self._guards[service] = guard_of(self.world, service, spec, self.policy(service))
+        return self._guards[service]
+
+    def guards(self) -> dict[str, Guard]:
+        """The guards of the services that have one."""
+        found = {name: self.guard(name) for name in self.services}
+        return {name: guard for name, guard in found.items() if guard is not None}
 
     def _retry_of(self, service: str) -> Retry:
         return self.scenario.services[service].retry or self.scenario.retry
@@ -61,7 +106,9 @@ class Shop:
         self.scenario = scenario
         for name, service in self.services.items():
             service.configure(scenario.services[name])
-        self.client.spec = scenario.client
+        for name, processor in self._processors.items():
+            processor.use(scenario.services[name].cores)
+        self.client.configure(scenario.client)
         self.network.configure(scenario.wire)
         for name, policy in self._policies.items():
             policy.spec = self._retry_of(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from edasim.scenario.value import Scenario
 from edasim.simulate import BUILDERS, Run, UnknownArchitecture, simulate
@@ -12,6 +13,8 @@ from edasim.study.replicate import replication_seed
 
 Progress = Callable[[int, int], None]
 """Called with (runs finished, runs in all), first with 0."""
+Runner = Callable[[Scenario, str, int], Run]
+"""Makes the run of a scenario in an architecture with a seed."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -28,8 +31,11 @@ def compare(
     replications: int = 10,
     seed: int = 1,
     progress: Progress | None = None,
+    runner: Runner = simulate,
 ) -> Comparison:
     """Run a scenario in each architecture, with the same orders and the same draws in all of them.
+
+    `runner(scenario, architecture, seed)` makes each run: `simulate`, or a partial of it with other keywords.
 
     Differences are taken against the first one named (without names: all that the scenario lists). Raises what
     `simulate` raises, ValueError for numbers that make no study, and Interrupted after Ctrl-C.
@@ -41,7 +47,7 @@ def compare(
     observations: dict[str, list[Observation]] = {architecture: [] for architecture in chosen}
     runs: dict[str, Run] = {}
     try:
-        _fill(scenario, observations, runs, (replications, seed), progress)
+        _fill(partial(runner, scenario), observations, runs, (replications, seed), progress)
     except KeyboardInterrupt:
         whole = min(map(len, observations.values()))
         finished = {name: found[:whole] for name, found in observations.items()}
@@ -65,7 +71,7 @@ def chosen_architectures(scenario: Scenario, names: Sequence[str] | None) -> tup
 
 
 def _fill(
-    scenario: Scenario,
+    runner: Callable[[str, int], Run],
     observations: dict[str, list[Observation]],
     runs: dict[str, Run],
     study: tuple[int, int],
@@ -78,7 +84,7 @@ def _fill(
         for architecture, found in observations.items():
             if progress:
                 progress(finished, total)
-            run = simulate(scenario, architecture, replication_seed(seed, replication))
+            run = runner(architecture, replication_seed(seed, replication))
             found.append(observe(run))
             if replication == 0:
                 runs[architecture] = run

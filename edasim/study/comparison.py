@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edasim.core.files import write_whole
 from edasim.scenario.value import Scenario
 from edasim.simulate import Run
 from edasim.study.focus import Focus, focus
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from edasim.measure.journey import Journeys
     from edasim.study.table import PrintedTable
+    from edasim.study.theory.beside import Theory
     from edasim.study.turning import Turning
 
 _DIGITS = 10
@@ -150,7 +152,7 @@ class Comparison:
     def differences(self) -> dict[str, Any]:
         """Paired differences of all numbers against the first architecture, with what the common draws saved."""
         base = self.architectures[0]
-        paths = list(_paths(self.first(base).numbers))
+        paths = list(number_paths(self.first(base).numbers))
         return {
             "against": base,
             **({} if self.complete else {"incomplete": True}),
@@ -168,6 +170,16 @@ class Comparison:
         from edasim.study.turning import find_turning
 
         return find_turning(self) if self.complete else None
+
+    def theory(self) -> Theory:
+        """What queueing theory says of it, beside what was measured; `print` shows it."""
+        return self._theory
+
+    @cached_property
+    def _theory(self) -> Theory:
+        from edasim.study.theory.beside import Theory
+
+        return Theory(self)
 
     def table(self) -> PrintedTable:
         """The numbers side by side, with error bars and paired differences; `print` shows it."""
@@ -197,9 +209,11 @@ class Comparison:
         return f"{self.table()}\n\n{self.verdict()}"
 
     def save(self, folder: str | Path, progress: Callable[[int, int], None] | None = None) -> list[Path]:
-        """Write numbers, differences, verdict, scenario and all charts (PNG and SVG) to a folder; returns the files.
+        """Write numbers, differences, theory, verdict, scenario and all charts (PNG and SVG) to a folder.
 
+        Each is written whole or not at all; the first that cannot be written raises NotWritten.
         `progress` is called with (charts drawn, charts in all), first with 0 when all but the charts is written.
+        Returns the files.
         """
         from edasim.charts.saving import CHARTS, save_charts
         from edasim.scenario.writing import to_yaml
@@ -209,11 +223,12 @@ class Comparison:
         texts = {
             "comparison.json": json_text(self.as_dict()),
             "differences.json": json_text(self.differences()),
+            "theory.json": json_text(self.theory().as_dict()),
             "verdict.txt": self.verdict() + "\n",
             "scenario.yml": to_yaml(self.scenario),
         }
         for name, text in texts.items():
-            (place / name).write_text(text, encoding="utf-8")
+            write_whole(place / name, text)
         if progress:
             progress(0, len(CHARTS) + 1)
         return [*(place / name for name in texts), *save_charts(self, place, progress)]
@@ -237,16 +252,17 @@ def _gathered(nodes: list[Mapping[str, Any]]) -> dict[str, Any]:
             gathered[key] = _rounded(value)
         else:
             finite = [math.inf if value is None else float(value) for value in values]
-            gathered[key] = _interval_node(interval(finite).not_below(0.0))
+            gathered[key] = interval_node(interval(finite).not_below(0.0))
     return gathered
 
 
-def _interval_node(found: Interval) -> dict[str, float | None]:
+def interval_node(found: Interval) -> dict[str, float | None]:
+    """An interval as `--json` prints it."""
     return {"mean": _rounded(found.mean), "low": _rounded(found.low), "high": _rounded(found.high)}
 
 
 def _difference_node(found: Difference) -> dict[str, float | None]:
-    return {**_interval_node(found.interval), "variance_reduction": _rounded(found.variance_reduction)}
+    return {**interval_node(found.interval), "variance_reduction": _rounded(found.variance_reduction)}
 
 
 def _rounded(value: float | None) -> float | int | None:
@@ -256,12 +272,12 @@ def _rounded(value: float | None) -> float | int | None:
     return value if isinstance(value, int) else float(f"{value:.{_DIGITS}g}")
 
 
-def _paths(node: Mapping[str, Any], before: str = "") -> list[str]:
+def number_paths(node: Mapping[str, Any], before: str = "") -> list[str]:
     """The dotted paths of all numbers in a node."""
     found = []
     for key, value in node.items():
         if isinstance(value, Mapping):
-            found += _paths(value, f"{before}{key}.")
+            found += number_paths(value, f"{before}{key}.")
         elif not isinstance(value, str):
             found.append(before + key)
     return found

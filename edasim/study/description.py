@@ -9,13 +9,23 @@ from edasim.scenario.architecture_options import KafkaOptions, MonolithOptions, 
 from edasim.scenario.broker_options import fidelity_notes, resolve
 from edasim.scenario.fault import Fault
 from edasim.scenario.retry_policy import Retry
+from edasim.scenario.sharing import unused
+from edasim.scenario.store import Store
 from edasim.scenario.value import Scenario, Service
 from edasim.simulate import BUILDERS
 from edasim.study.focus import fault_words, spaced, span_s
 from edasim.study.load import Load, loads
-from edasim.study.words import capitalised, counted, display, grouped, listed, seconds_short
+from edasim.study.theory.overload import warnings
+from edasim.study.words import capitalised, counted, display, grouped, listed, many, seconds_short
 
 _PARTS = ("broker", "database", "gateway")
+_WHY = {
+    ("monolith", "cores"): ": the cores of the process hold",
+    ("kafka", "priority"): ": a partition is read in its order",
+    ("rabbitmq", "priority"): ": no queue has priorities (x-max-priority, or a quorum queue since 4.0)",
+    ("monolith", "priority"): ": the line is served first come, first served (discipline: fifo)",
+    ("rpc", "priority"): ": lines are served first come, first served (discipline: fifo)",
+}
 _WHERE = {"worker": "the worker waits for it", "back": "it goes to the tail", "aside": "it waits aside"}
 
 
@@ -36,6 +46,7 @@ class Description:
             "\n".join(self.service(name) for name in self.scenario.services),
             f"{self.customer()} {retry_words(self.scenario.retry)}",
             " ".join(faults) or "Nothing breaks.",
+            *self.overload(),
             *(self.wiring(architecture) for architecture in self.architectures),
         ]
 
@@ -47,6 +58,7 @@ class Description:
             "orders": self.orders(),
             "producers": {name: self.producer(name) for name in scenario.producers},
             "services": {name: self._service_node(name) for name in scenario.services},
+            "overload": warnings(scenario, self.architectures),
             "faults": {name: self.fault(name) for name in scenario.faults},
             "architectures": {
                 name: {
@@ -65,7 +77,7 @@ class Description:
             "messages_per_s": _finite(load.per_s),
             "workers_needed": _finite(load.needed),
             "workers_needed_at_peak": _finite(load.peak_needed),
-            "workers": load.workers,
+            "workers": _finite(load.workers),
         }
 
     # --- sentences --------------------------------------------------------------------------------------------
@@ -88,7 +100,8 @@ class Description:
         """What a producer does."""
         producer = self.scenario.producers[name]
         keys = "" if producer.keys.text == "each order" else f", with the key {producer.key} ({producer.keys.text})"
-        return f"{name} publishes {producer.publishes} ({producer.arrivals.text}){keys}."
+        priority = "" if producer.priority is None else f", with priority {producer.priority}"
+        return f"{name} publishes {producer.publishes} ({producer.arrivals.text}){keys}{priority}."
 
     def service(self, name: str) -> str:
         """What a service does, and its load against its capacity."""
@@ -123,7 +136,14 @@ class Description:
         waiting = load.per_s * length_ns / SECOND_NS
         spare = (load.workers - load.needed) / load.needed * load.per_s if load.needed else 0.0
         text = f"; by its end about {grouped(waiting)} messages wait for {fault.target}"
-        return f"{text}, and it takes about {seconds_short(waiting / spare)} to work them off" if spare > 0 else text
+        if not 0 < spare < float("inf"):
+            return text
+        return f"{text}, and it takes about {seconds_short(waiting / spare)} to work them off"
+
+    def overload(self) -> list[str]:
+        """Who has more to do than they can in some architecture, or nearly so, in one paragraph; none for nobody."""
+        sentences = warnings(self.scenario, self.architectures)
+        return ["\n".join(f"{capitalised(sentence)}." for sentence in sentences)] if sentences else []
 
     def missing(self, architecture: str) -> list[str]:
         """The faults on parts that an architecture lacks."""
@@ -138,25 +158,38 @@ class Description:
         words = _WIRING[architecture](self.scenario, options)
         found = [f"{name} is {note}" for name, note in notes(self.scenario, architecture).items()]
         missing = [f"fault {name} is not applicable here" for name in self.missing(architecture)]
+        missing += [f"{what} has no effect here{_WHY.get((architecture, what.split()[0]), '')}"
+                    for what in unused(self.scenario, architecture)]
         more = [*(f"{text}." for text in found), *(f"{capitalised(text)}." for text in missing)]
         return " ".join([f"{display(architecture)}: {words}", *more])
 
 
 def load_words(load: Load) -> str:
     """`needs 1.2 workers and has 3`, and what follows when that is not enough."""
-    workers = counted(load.workers, "worker")
+    what = "core" if load.shared else "worker"
     if load.needed == float("inf"):
-        return f"no number of workers is enough, and it has {load.workers}"
+        return f"no number of {what}s is enough, and it has {many(load.workers)}"
+    if load.workers == float("inf"):
+        return f"keeps {load.needed:.2g} of its unlimited workers at work"
     words = (
-        f"needs {load.needed:.2g} workers and has {load.workers}"
+        f"needs {load.needed:.2g} {what}s and has {many(load.workers)}"
         if load.workers != 1
-        else (f"needs {load.needed:.2g} of its {workers}")
+        else (f"needs {load.needed:.2g} of its {counted(load.workers, what)}")
     )
     if load.utilisation >= 1:
         return f"{words}, so its backlog grows for as long as orders come"
     if load.peak_needed >= load.workers:
         return f"{words}; at the busiest time it needs {load.peak_needed:.2g}, and its backlog grows"
     return words
+
+
+def store_words(store: Store) -> str:
+    """Where a service keeps its state, and who is waited for."""
+    copies = counted(store.replicas, "replica")
+    waits = f"waits for {store.write_quorum}" if store.write_quorum else "waits for none"
+    sent = "a write" if store.replication == "all" else "a write goes to no more than it waits for, and"
+    replies = "reply" if store.read_quorum == 1 else f"{store.read_quorum} replies"
+    return f"keeps its state on {copies}: {sent} {waits}, a read takes the first {replies}"
 
 
 def retry_words(retry: Retry) -> str:
@@ -191,7 +224,9 @@ def _extras(service: Service) -> list[str]:
         f"publishes {listed(published)}" if published else "",
         "" if service.required else "an order is done without it",
         "handling a message twice does no harm" if service.idempotent else "",
+        f"its workers share {counted(service.cores, 'core')}" if service.cores != float("inf") else "",
         f"joins after {_duration(service.joins)}" if service.joins else "",
+        store_words(service.store) if service.store else "",
         retry_words(service.retry).rstrip(".").replace("A failed", "a failed") if service.retry else "",
     ]
 
@@ -199,9 +234,26 @@ def _extras(service: Service) -> list[str]:
 def _monolith(scenario: Scenario, options: MonolithOptions) -> str:
     threads = options.threads or sum(service.workers for service in scenario.services.values())
     return (
-        f"one process with {threads} threads and one database; an order holds a thread through all modules, "
-        f"and its effects exist at the commit. A yes means done."
+        f"one process with {many(threads)} threads and one database; an order holds a thread through all modules, "
+        f"and its effects exist at the commit. A yes means done.{_shared_cores(scenario, options)}"
+        f"{_line_words(options, 'orders', 'for a thread')}"
     )
+
+
+def _shared_cores(scenario: Scenario, options: MonolithOptions) -> str:
+    """The cores of the one process against what all modules need."""
+    if options.cores == float("inf"):
+        return ""
+    needed = sum(load.needed for load in loads(scenario).values())
+    words = f" All threads at work share {counted(options.cores, 'core')}, and need {needed:.2g}"
+    return f"{words}, so its backlog grows for as long as orders come." if needed >= options.cores else f"{words}."
+
+
+def _line_words(options: MonolithOptions | RpcOptions, who: str, where: str) -> str:
+    """How long lines may be, and who is served first."""
+    limit = options.queue_limit
+    room = "" if limit == float("inf") else f" At most {grouped(limit)} {who} wait {where}, more are refused at once."
+    return room + (" The highest priority comes first." if options.discipline == "priority" else "")
 
 
 def _rpc(scenario: Scenario, options: RpcOptions) -> str:
@@ -209,6 +261,7 @@ def _rpc(scenario: Scenario, options: RpcOptions) -> str:
     return (
         f"a gateway calls the {len(scenario.services)} services {way}, with {options.open_requests} open requests "
         f"at most; each service has its own workers and line. A yes means done."
+        f"{_line_words(options, 'calls', 'at each service')}"
     )
 
 

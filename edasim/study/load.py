@@ -17,14 +17,17 @@ _INSTANTS = 600
 class Load:
     """Of one service in the long run: messages per second, attempts for each, the workers that they keep busy.
 
-    `needed` may be infinite. `peak_needed` is the same at the busiest time of the arrivals; `workers` is what there is.
+    `needed` may be infinite. `peak_needed` is the same at the busiest time of the arrivals; `workers` is what there is,
+    or the cores that they share where these are fewer; infinite where they are unlimited; `shared` says
+    that they are cores.
     """
 
     per_s: float
     attempts: float
     needed: float
     peak_needed: float
-    workers: int
+    workers: float
+    shared: bool = False
 
     @property
     def utilisation(self) -> float:
@@ -49,8 +52,10 @@ def _load(scenario: Scenario, name: str, usual: dict[str, float], busiest: dict[
     per_s = sum(usual[event] for event in service.handles)
     peak_per_s = sum(busiest[event] for event in service.handles)
     attempts = attempts_each(scenario, service)
-    work_s = attempts * service.work.mean_s
-    return Load(per_s, attempts, _product(per_s, work_s), _product(peak_per_s, work_s), service.workers)
+    write_s = service.store.mean_write_s() if service.store is not None else 0.0
+    work_s = attempts * (service.work.mean_s + write_s)
+    return Load(per_s, attempts, _product(per_s, work_s), _product(peak_per_s, work_s), service.at_once,
+                service.cores < service.workers)
 
 
 def _product(per_s: float, work_s: float) -> float:

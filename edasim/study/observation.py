@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from edasim.core.quantity import SECOND_NS
 from edasim.measure.consistency import read_your_writes_violations
 from edasim.measure.orders import OUTCOMES
+from edasim.measure.replication import StoreReading
 from edasim.measure.summary import LOOKS_AFTER_S, Summary, spread
 from edasim.scenario.value import Scenario
 from edasim.simulate import Run
-from edasim.study.focus import Focus, focus, span_s
+from edasim.study.focus import Focus, fault_windows, focus, span_s, spike_windows
 
 Floats = NDArray[np.floating[Any]]
 GRID_POINTS = 300
@@ -35,7 +36,7 @@ class Observation:
     architecture: str
     seed: int
     answer: str
-    capacity: Mapping[str, int]
+    capacity: Mapping[str, float]
     not_applicable: tuple[str, ...]
     bands: tuple[tuple[str, float, float], ...]
     numbers: Mapping[str, Any]
@@ -103,6 +104,7 @@ def _curves(summary: Summary, step_s: float) -> dict[str, Floats]:
 
 def _further(summary: Summary, view: Focus) -> dict[str, Any]:
     services = summary.services
+    catch_up_s = _catch_up_s(summary, view)
     converged_s = {name: max(summary.convergence_s(name), default=0.0) for name in services}
     return {
         "waiting_s": spread(summary.waiting_s),
@@ -118,25 +120,70 @@ def _further(summary: Summary, view: Focus) -> dict[str, Any]:
         "lag_max": max((numbers.lag_max for numbers in services.values()), default=0.0),
         "lag_age_max_s": max((numbers.lag_age_max_s for numbers in services.values()), default=0.0),
         "not_visible": sum(read_your_writes_violations(summary.orders, name, LOOKS_AFTER_S) for name in services),
+        "waiting_mean": {name: _waiting_mean(summary, name) for name in services},
         "convergence_s": converged_s,
         "back_to_normal_s": max(converged_s.values(), default=0.0),
-        "catch_up_s": _catch_up_s(summary, view),
+        "catch_up_s": catch_up_s,
+        "recovered": _recovered(summary, view, catch_up_s),
         "focus": _focus_counts(summary, view),
+        "age_s": summary.age_s,
+        "stores": {name: _store_dict(summary, store) for name, store in summary.stores.items()},
     }
+
+
+def _store_dict(summary: Summary, store: StoreReading) -> dict[str, Any]:
+    """How stale replicas and reads were; `stale_share`: for which share of the time some replica lacked a write."""
+    visible_s = store.visible_after_s
+    return {
+        "reads": int(store.read.sum()),
+        "failed_reads": store.failed_reads,
+        "consistent_at_once": float(store.t_visibility(np.zeros(1))[0]),
+        "visible_after_s": spread(visible_s),
+        "versions_behind": float(store.versions_behind.mean()) if len(visible_s) else 0.0,
+        "write_latency_s": spread(store.write_latency_s),
+        "read_latency_s": spread(store.read_latency_s),
+        "convergence_s": spread(store.convergence_s),
+        "stale_share": store.stale_share(summary.start_s, summary.end_s),
+        "staleness_max_s": store.staleness().max(summary.start_s, summary.run.end_ns / SECOND_NS),
+    }
+
+
+def _waiting_mean(summary: Summary, service: str) -> float:
+    """How many messages of counted orders waited in a service's own queue on average, for Little's law."""
+    return summary.service(service).waiting_number().mean(summary.start_s, summary.end_s)
 
 
 def _catch_up_s(summary: Summary, view: Focus) -> float:
     """From the end of the focus until no more messages wait than at the worst moment of as long a time before it."""
-    if view.whole:
-        return 0.0
-    end_s = summary.run.end_ns / SECOND_NS
-    before_s = max(summary.start_s, 2 * view.start_s - view.end_s)
+    return 0.0 if view.whole else _back_after_s(summary, view.start_s, view.end_s)
+
+
+def _back_after_s(summary: Summary, start_s: float, end_s: float) -> float:
+    """From the end of a span until no more messages wait than at the worst moment of as long a time before it."""
+    last_s = summary.run.end_ns / SECOND_NS
+    before_s = max(summary.start_s, 2 * start_s - end_s)
     backlogs = [summary.backlog(name) for name in summary.run.scenario.services]
-    times_s = np.unique(np.concatenate([[view.end_s], *(backlog.times_s for backlog in backlogs)]))
+    times_s = np.unique(np.concatenate([[end_s], *(backlog.times_s for backlog in backlogs)]))
     waiting = np.sum([backlog.at(times_s) for backlog in backlogs], axis=0)
-    usual = waiting[(times_s >= before_s) & (times_s < view.start_s)].max(initial=0.0)
-    later = (times_s >= view.end_s) & (times_s <= end_s) & (waiting <= usual)
-    return float(times_s[later][0] - view.end_s) if later.any() else math.inf
+    usual = waiting[(times_s >= before_s) & (times_s < start_s)].max(initial=0.0)
+    later = (times_s >= end_s) & (times_s <= last_s) & (waiting <= usual)
+    return float(times_s[later][0] - end_s) if later.any() else math.inf
+
+
+def _recovered(summary: Summary, view: Focus, catch_up_s: float) -> int:
+    """Whether the system came back (1 or 0).
+
+    After dated faults or spikes of orders: while orders were still placed, no more messages waited than before. Where
+    nothing is dated: nothing was owed any more when the drain ended.
+    """
+    run = summary.run
+    windows = [*fault_windows(run.scenario), *spike_windows(run.scenario)]
+    if not windows:
+        return int(run.quiet)
+    start_s, end_s = min(window[0] for window in windows), max(window[1] for window in windows)
+    same = not view.whole and (view.start_s, view.end_s) == (start_s, end_s)
+    back_s = catch_up_s if same else _back_after_s(summary, start_s, end_s)
+    return int(end_s + back_s <= summary.end_s)
 
 
 def _in_focus(summary: Summary, view: Focus) -> NDArray[np.bool_]:

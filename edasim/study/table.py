@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from rich.text import Text
 from edasim.measure.summary import LOOKS_AFTER_S
 from edasim.study.description import notes
 from edasim.study.precision import Difference, Interval
-from edasim.study.words import count_text, display, seconds_text
+from edasim.study.words import count_text, display, many, seconds_text
 
 if TYPE_CHECKING:
     from edasim.study.comparison import Comparison
@@ -84,6 +84,8 @@ _SECTIONS: tuple[tuple[Row, ...], ...] = (
 
 def comparison_table(comparison: Comparison) -> PrintedTable:
     """The table of a comparison."""
+    from edasim.study.theory.printing import theory_rows
+
     table = PrintedTable(title=comparison.scenario.title, caption=_caption(comparison), caption_justify="left")
     table.add_column("")
     for architecture in comparison.architectures:
@@ -95,26 +97,29 @@ def comparison_table(comparison: Comparison) -> PrintedTable:
         for row in section:
             if row.always or any(comparison.interval(name, row.path).mean for name in comparison.architectures):
                 table.add_row(row.label, *_cells(comparison, row))
+    table.add_section()
+    for label, cells in theory_rows(comparison.theory()):
+        table.add_row(label, *cells)
     return table
 
 
 def _given(comparison: Comparison) -> Iterator[tuple[str, list[str]]]:
     """What each architecture was given and what hit it."""
     first = [comparison.first(name) for name in comparison.architectures]
-    yield "workers", [_capacity(dict(one.capacity)) for one in first]
+    yield "workers", [_capacity(one.capacity) for one in first]
     yield "an answer means", [one.answer for one in first]
     for fault in comparison.scenario.faults:
         yield f"fault: {fault}", ["not applicable" if fault in one.not_applicable else "applies" for one in first]
 
 
-def _capacity(capacity: dict[str, int]) -> str:
+def _capacity(capacity: Mapping[str, float]) -> str:
     """`2 + 3 + 2`, or `7 in one process`; many services are counted."""
     if len(capacity) == 1:
         name, workers = next(iter(capacity.items()))
-        return f"{workers} in one process" if name == "process" else str(workers)
+        return f"{many(workers)} in one process" if name == "process" else many(workers)
     if len(capacity) > 4:
-        return f"{sum(capacity.values())} in {len(capacity)} services"
-    return " + ".join(map(str, capacity.values()))
+        return f"{many(sum(capacity.values()))} in {len(capacity)} services"
+    return " + ".join(map(many, capacity.values()))
 
 
 def _cells(comparison: Comparison, row: Row) -> list[Text]:
@@ -145,7 +150,9 @@ def _not_tighter_than_seen(found: Interval) -> Interval:
 
 
 def _caption(comparison: Comparison) -> str:
-    return "\n".join([_error_bars(comparison), *_ignored(comparison)])
+    from edasim.study.theory.printing import theory_notes
+
+    return "\n".join([_error_bars(comparison), *theory_notes(comparison.theory()), *_ignored(comparison)])
 
 
 def _ignored(comparison: Comparison) -> list[str]:

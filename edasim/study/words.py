@@ -27,9 +27,14 @@ def summed_up(texts: Sequence[str], what: str = "") -> str:
     return f"{texts[0]} and {len(texts) - 1} more{what}"
 
 
-def counted(number: int, what: str) -> str:
-    """`1 worker`, `2 workers`."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+def counted(number: float, what: str) -> str:
+    """`1 worker`, `2 workers`, `unlimited workers`."""
+    return f"{many(number)} {what}{'' if number == 1 else 's'}"
+
+
+def many(number: float) -> str:
+    """`2,000`, or `unlimited`."""
+    return f"{number:,}" if math.isfinite(number) else "unlimited"
 
 
 def listed(words: Iterable[str]) -> str:

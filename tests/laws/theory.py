@@ -59,6 +59,52 @@ def bounded(arrivals: float, rate: float, servers: int, room: int) -> dict[str, 
             "utilisation": through / rate / servers}
 
 
+def cobham(classes: Sequence[tuple[float, float, float]], servers: int = 1) -> list[float]:
+    """The mean wait of each class, the highest priority first, where nobody at work is interrupted.
+
+    A class is (arrivals, E[S], E[S^2]); with several servers all classes need the same exponential work.
+    Source: Cobham, Operations Research 2(1), 1954.
+    """
+    loads = [arrivals * mean / servers for arrivals, mean, _ in classes]
+    until = [0.0, *accumulate(loads)]
+    ahead = sum(arrivals * square for arrivals, _, square in classes) / 2
+    if servers > 1:
+        ahead = erlang_c(servers, until[-1] * servers) * classes[0][1] / servers
+    return [ahead / (1 - before) / (1 - with_us) for before, with_us in zip(until, until[1:], strict=False)]
+
+
+def refused(arrivals_ns: Sequence[int], work_ns: int, servers: int, room: int) -> list[bool]:
+    """Who is turned away where work takes equally long and at most `room` are in it, in order of arrival."""
+    ends: list[int] = []
+    turned_away = []
+    for arrival in arrivals_ns:
+        inside = [end for end in ends if end > arrival]
+        turned_away.append(len(inside) >= room)
+        if not turned_away[-1]:
+            start = max(arrival, sorted(inside)[-servers]) if len(inside) >= servers else arrival
+            ends = [*inside, start + work_ns]
+    return turned_away
+
+
+def shared(jobs: Sequence[tuple[int, int]], cores: int) -> list[Fraction]:
+    """When each (arrival, work) is done where all that are inside share the cores equally, exactly."""
+    ahead = sorted(range(len(jobs)), key=lambda job: jobs[job][0])
+    left: dict[int, Fraction] = {}
+    done, now = [Fraction(0)] * len(jobs), Fraction(0)
+    while ahead or left:
+        speed = min(Fraction(1), Fraction(cores, max(1, len(left))))
+        ends = min((now + need / speed for need in left.values()), default=None)
+        until = min(end for end in (ends, jobs[ahead[0]][0] if ahead else None) if end is not None)
+        left = {job: need - (until - now) * speed for job, need in left.items()}
+        now = Fraction(until)
+        for job in [job for job, need in left.items() if need <= 0]:
+            done[job], _ = now, left.pop(job)
+        while ahead and jobs[ahead[0]][0] <= now:
+            job = ahead.pop(0)
+            left[job] = Fraction(jobs[job][1])
+    return done
+
+
 def harmonic(count: int) -> float:
     """1 + 1/2 + ... + 1/count, the mean of the largest of so many unit exponentials."""
     return float(sum(Fraction(1, number) for number in range(1, count + 1)))

@@ -79,6 +79,7 @@ class Producer:
         self._epochs: dict[Partition, int] = {}
         self._unanswered: OrderedDict[Request, int] = OrderedDict()
         self._on_the_wire: dict[Request, None] = {}
+        self._repeating: dict[Request, None] = {}
         self._ready: Stage = self._timer_due
         self._arrives: Stage = self._on_arrival if self.acks == "0" else cluster.receive
         self.answered: Stage = self._on_response
@@ -87,11 +88,12 @@ class Producer:
 
     def owes(self) -> bool:
         """Whether something is buffered, on its way, or waits to be sent again."""
-        return bool(self._unanswered or self.buffer or self._on_the_wire)
+        return bool(self._unanswered or self.buffer or self._on_the_wire or self._repeating)
 
     def owed(self) -> Iterator[Message]:
         """What is not known to be in the log."""
-        sent = [batch for request in (*self._unanswered, *self._on_the_wire) for batch in request.batches]
+        sent = [batch for request in (*self._unanswered, *self._on_the_wire, *self._repeating)
+                for batch in request.batches]
         for batch in sent + self.buffer.batches():
             for record in batch.records:
                 yield record[0]
@@ -130,6 +132,7 @@ class Producer:
         """The client dies: its buffer is lost, and nobody hears what is answered."""
         self.buffer.clear()
         self._unanswered.clear()
+        self._repeating.clear()
         for signal in self.to_broker.forget_held():
             self._on_the_wire.pop(signal, None)  # type: ignore[call-overload]
         for node in range(self.cluster.nodes):
@@ -185,11 +188,29 @@ class Producer:
         send = self.to_broker.send
         send(request, self._arrives)
         if self.acks != "0" and self.to_broker.duplicates and self.to_broker.repeats():
-            again = Request(self, request.node, request.batches, request.sent_ns)
-            again.first = request
-            for batch in request.batches:
-                self.cluster.repeated(batch.records[0][0].id)
-            self.to_broker.send(again, self._arrives)
+            self._repeating[request] = None
+            if self.to_broker.repeats_after_ns is None:
+                self._repeat(request)
+            else:
+                self._repeat_later(request)
+
+    def _repeat_later(self, request: Request) -> None:
+        self.clock.at(self.to_broker.repetition_ns(), lambda: self._repeat(request))
+
+    def _repeat(self, request: Request) -> None:
+        """A response got lost, and that to the repetition may be lost as well."""
+        if request not in self._repeating:
+            return
+        again = Request(self, request.node, request.batches, request.sent_ns)
+        again.first = request
+        for batch in request.batches:
+            self.cluster.repeated(batch.records[0][0].id)
+        once_more = self.to_broker.repeats()
+        if not once_more:
+            del self._repeating[request]
+        self.to_broker.send(again, self._arrives)
+        if once_more:
+            self._repeat_later(request)
 
     def _on_response(self, request: Request) -> None:
         first = request.first or request

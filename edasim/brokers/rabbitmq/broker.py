@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from edasim.brokers.rabbitmq.entry import Entry, Publication, died_in_circles, with_death
 from edasim.brokers.rabbitmq.exchange import Router
 from edasim.brokers.rabbitmq.majority import BrokerTimes
+from edasim.brokers.rabbitmq.priorities import priority_queue
 from edasim.brokers.rabbitmq.queue import Queue
 from edasim.brokers.rabbitmq.routes import Headers
 from edasim.core.clock import Stage
@@ -16,13 +17,15 @@ from edasim.core.world import World
 class Broker:
     """One logical broker (a node, or a cluster whose quorum queues span its nodes).
 
-    While `refusing` holds a share, what arrives is nacked.
+    While `refusing` holds a share, what arrives is nacked.  `priorities` names the release whose queues look at the
+    priorities of messages; None where no message has one, so that no queue needs to.
     """
 
-    def __init__(self, world: World, times: BrokerTimes, persistent: bool) -> None:
+    def __init__(self, world: World, times: BrokerTimes, persistent: bool, priorities: str | None = None) -> None:
         self.world = world
         self.times = times
         self.persistent = persistent
+        self._priorities = priorities
         self.router = Router()
         self.queues: dict[str, Queue] = {}
         self._flush = world.draws.sequential("flush", "rabbitmq", times.flush)
@@ -48,7 +51,9 @@ class Broker:
     def declare_queue(self, name: str, arguments: Mapping[str, object], service: str = "",
                       parking: bool = False) -> Queue:
         """queue.declare; the default exchange reaches it by its name."""
-        queue = Queue(self, name, arguments, service, parking)
+        special = priority_queue(arguments, self._priorities) if self._priorities is not None else None
+        kind, ready = special or (Queue, None)
+        queue = kind(self, name, arguments, service, parking, ready)
         self.queues[name] = queue
         self.router.add_queue(name)
         self.world.add_part(queue)

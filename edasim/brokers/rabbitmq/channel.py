@@ -115,8 +115,7 @@ class Subscription:
 
     def _on_swallowed(self, entry: Entry) -> None:
         # The broker learns that there is no acknowledgement when the connection is made anew.
-        clock = self.queue.clock
-        clock.at(clock.now_ns + RECONNECT_NS, lambda: self._on_requeue(entry))
+        self.queue.clock.at(self.to_broker.repetition_ns(), lambda: self._on_requeue(entry))
 
     def forget(self, signal: Signal) -> None:
         """A transmission perished; under auto-ack a delivery is gone with it."""
@@ -181,7 +180,8 @@ class Publisher:
     """basic.publish over one connection, with confirms or without.
 
     With confirms, what was not confirmed when the connection broke is sent again on the next one (so that a lost
-    confirm makes a duplicate); without, it counts as published as soon as it is sent.
+    confirm makes a duplicate); without, it counts as published as soon as it is sent.  `repeating` holds what the wire
+    will repeat once more.
     """
 
     def __init__(self, broker: Broker, links: tuple[Link, Link], confirms: bool) -> None:
@@ -190,6 +190,7 @@ class Publisher:
         self.confirms = confirms
         self.unconfirmed: dict[Publication, None] = {}
         self.on_the_wire: dict[Publication, None] = {}
+        self.repeating: dict[Publication, None] = {}
         self._down = False
         self._arrives: Stage = broker.receive if confirms else self._on_arrival
         self.answered: Stage = self._on_confirm
@@ -199,11 +200,11 @@ class Publisher:
 
     def owes(self) -> bool:
         """Whether a confirm is awaited, or something is on the wire."""
-        return bool(self.unconfirmed or self.on_the_wire)
+        return bool(self.unconfirmed or self.on_the_wire or self.repeating)
 
     def owed(self) -> Iterator[Message]:
         """What is not known to have arrived."""
-        for publication in (*self.unconfirmed, *self.on_the_wire):
+        for publication in (*self.unconfirmed, *self.on_the_wire, *self.repeating):
             yield publication.message
 
     def publish(self, message: Message, exchange: str, routing_key: str, answer: Answer | None,
@@ -235,12 +236,31 @@ class Publisher:
         send = link.send
         send(publication, self._arrives)
         if self.confirms and link.duplicates and link.repeats():
-            self.broker.repeated(publication.message.id)
-            self.to_broker.send(publication.repetition(), self._arrives)
+            self.repeating[publication] = None
+            if link.repeats_after_ns is None:
+                self._repeat(publication)
+            else:
+                self._repeat_later(publication)
+
+    def _repeat_later(self, publication: Publication) -> None:
+        self.broker.world.clock.at(self.to_broker.repetition_ns(), lambda: self._repeat(publication))
+
+    def _repeat(self, publication: Publication) -> None:
+        """A confirm got lost, and that of the repetition may be lost as well."""
+        if publication not in self.repeating:
+            return
+        self.broker.repeated(publication.message.id)
+        again = self.to_broker.repeats()
+        if not again:
+            del self.repeating[publication]
+        self.to_broker.send(publication.repetition(), self._arrives)
+        if again:
+            self._repeat_later(publication)
 
     def forget(self) -> None:
         """The client dies: it hears no confirm any more; what is on the wire arrives, what waits for a cut does not."""
         self.unconfirmed.clear()
+        self.repeating.clear()
         for signal in self.to_broker.forget_held():
             self.on_the_wire.pop(signal, None)  # type: ignore[call-overload]
 

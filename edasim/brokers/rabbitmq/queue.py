@@ -17,6 +17,7 @@ from edasim.core.world import World
 if TYPE_CHECKING:
     from edasim.brokers.rabbitmq.broker import Broker
     from edasim.brokers.rabbitmq.channel import Subscription
+    from edasim.brokers.rabbitmq.priorities import Ready
 
 MILLISECOND = 1_000_000
 
@@ -25,12 +26,13 @@ class Queue:
     """One queue on the broker.
 
     `arguments` are resolved x-arguments by their real names.  A `parking` queue is for people to look at: what
-    lies in it is owed to nobody.  `service` names the service that it feeds, or "".
+    lies in it is owed to nobody.  `service` names the service that it feeds, or "".  `ready` holds entries that never
+    left, in the order of delivery.
     """
 
     # More than 30 attributes in a dict would be slow to look up.
     __slots__ = (
-        "_committed", "_expiring", "_expiry", "_expiry_due", "_last_commit_ns", "_next_position",
+        "_arm_commit", "_committed", "_expiring", "_expiry", "_expiry_due", "_last_commit_ns", "_next_position",
         "_ready_bytes", "_refuses", "_ttl_ns", "acknowledged", "arguments", "broker", "clock", "dead_lettered",
         "delivered", "dropped", "expired", "fresh", "majority", "max_bytes", "max_length", "name", "parking",
         "place", "quorum", "redelivered", "returned", "routed", "service", "subscriptions", "uncommitted",
@@ -38,7 +40,7 @@ class Queue:
     )
 
     def __init__(self, broker: Broker, name: str, arguments: Mapping[str, object], service: str = "",
-                 parking: bool = False) -> None:
+                 parking: bool = False, ready: Ready | None = None) -> None:
         world: World = broker.world
         self.broker = broker
         self.clock = world.clock
@@ -46,7 +48,7 @@ class Queue:
         self.arguments = arguments
         self.parking = parking
         self.service = service
-        self.fresh: deque[Entry] = deque()
+        self.fresh: deque[Entry] | Ready = deque() if ready is None else ready
         self.returned: list[tuple[int, Entry]] = []
         self.uncommitted: dict[Entry, None] = {}
         self.subscriptions: list[Subscription] = []
@@ -60,6 +62,7 @@ class Queue:
         self._ready_bytes = 0
         self._next_position = 0
         self._last_commit_ns = 0
+        self._arm_commit = self.clock.arm_in_order()
         self._expiring = False
         self._expiry = Timer(self)
         self._expiry_due: Stage = self._head_expires
@@ -132,7 +135,7 @@ class Queue:
             # A Raft log commits in its order.
             now_ns = self.clock.now_ns
             self._last_commit_ns = max(self._last_commit_ns, now_ns + self.majority.draw())
-            self.clock.arm(entry, self._committed, self._last_commit_ns - now_ns)
+            self._arm_commit(entry, self._committed, self._last_commit_ns - now_ns)
         elif self.with_room and not (
                 self._ttl_ns is not None or publication.properties is not PLAIN or self.fresh or self.returned):
             # A consumer is free and nothing is ahead: the entry does not stop here.
@@ -249,10 +252,14 @@ class Queue:
             if limit is not None and 0 <= limit < entry.delivery_count:
                 self.broker.dead_letter(self, entry, "delivery_limit")
                 continue
-            heappush(self.returned, (entry.position, entry))
+            self.take_back(entry)
             self._ready_bytes += entry.message.size
         self.dispatch()
         self._drop_head_when_over()
+
+    def take_back(self, entry: Entry) -> None:
+        """A delivery is ready again, at its old place."""
+        heappush(self.returned, (entry.position, entry))
 
     def lose_all(self) -> None:
         """Everything in the queue is gone, deliveries under way included."""

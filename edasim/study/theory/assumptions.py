@@ -1,0 +1,266 @@
+"""Which assumptions of the closest model a scenario breaks, in plain words, the weightiest first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from edasim.core.arrival_process import Times
+from edasim.core.intensity import Poisson
+from edasim.core.quantity import SECOND_NS, show_duration, show_share
+from edasim.core.rate_curve import Varying
+from edasim.scenario.architecture_options import MonolithOptions, RpcOptions
+from edasim.scenario.broker_options import resolve
+from edasim.scenario.fault import Fault
+from edasim.scenario.value import Scenario
+from edasim.study.focus import fault_windows, fault_words, spaced
+from edasim.study.theory.models import Prediction
+from edasim.study.theory.networks import settling_s
+from edasim.study.theory.stations import Station, policy, reached_shares
+from edasim.study.theory.unknown import unknown_options
+from edasim.study.words import counted, seconds_short
+
+_FORGOTTEN = 3
+_SHORT = 0.02
+_ROUGH_SCV = 5.0
+_PARTS = ("broker", "database", "gateway")
+_PART_OF = {"monolith": ("database",), "rpc": ("gateway",), "kafka": ("broker",), "rabbitmq": ("broker",)}
+
+
+@dataclass(frozen=True)
+class Place:
+    """One service in one architecture, with its station and what theory predicts there."""
+
+    scenario: Scenario
+    architecture: str
+    service: str
+    station: Station
+    prediction: Prediction
+
+
+class Reason(NamedTuple):
+    """A broken assumption as the end of a sentence that begins with `because`; the weightiest have the lowest rank."""
+
+    rank: int
+    text: str
+
+
+def broken(place: Place) -> tuple[Reason, ...]:
+    """What the model leaves out or does not know, the weightiest first."""
+    return tuple(dict.fromkeys(
+        Reason(rank, text) for rank, check in enumerate(_CHECKS) for text in check(place)))
+
+
+def _overload(place: Place) -> Iterator[str]:
+    if place.prediction.load >= 1 and math.isinf(place.prediction.wait_s):
+        yield "with a load over 100% there is no steady state, and the wait grows for as long as orders come"
+
+
+def _faults(place: Place) -> Iterator[str]:
+    windows = {text: (start_s, end_s) for start_s, end_s, text in fault_windows(place.scenario)}
+    for fault in place.scenario.faults.values():
+        if not concerns(place, fault):
+            continue
+        words = fault_words(fault)
+        start_s, end_s = windows.get(words, (None, None))
+        if start_s is None or end_s is None or math.isinf(end_s):
+            yield words
+        else:
+            yield f"{fault.words} from {start_s:g} s to {end_s:g} s"
+
+
+def concerns(place: Place, fault: Fault) -> bool:
+    """Whether a fault reaches a service: its own, one before it, or a part or link that its messages pass."""
+    here = _PART_OF[place.architecture]
+    ends = set(fault.link[:2]) if fault.link else {fault.target}
+    if place.architecture == "monolith":
+        return fault.link is None and (fault.target == "database" or fault.target in place.scenario.services)
+    if ends & set(here):
+        others = ends - set(here)
+        return not others or bool(others & upstream(place.scenario, place.service)) or place.architecture == "rpc"
+    if ends & set(_PARTS):
+        return False
+    if place.architecture == "rpc":
+        return fault.link is None
+    return bool(ends & upstream(place.scenario, place.service))
+
+
+def upstream(scenario: Scenario, service: str) -> set[str]:
+    """The service, its producers, and all services whose events lead to it."""
+    found = {service}
+    while True:
+        events = {event for name in found if name in scenario.services for event in scenario.services[name].handles}
+        more = {name for name, other in scenario.services.items()
+                if any(one.event in events for one in other.publishes)}
+        more |= {name for name, producer in scenario.producers.items() if producer.publishes in events}
+        if more <= found:
+            return found
+        found |= more
+
+
+def _arrivals(place: Place) -> Iterator[str]:
+    before = upstream(place.scenario, place.service)
+    for name, producer in place.scenario.producers.items():
+        arrivals = producer.arrivals
+        if name not in before and place.architecture != "monolith":
+            continue
+        if isinstance(arrivals, Varying) and not isinstance(arrivals, Poisson):
+            yield f"arrivals change over time ({arrivals.text})"
+        elif isinstance(arrivals, Times):
+            yield "orders come at written times"
+
+
+def _changes(place: Place) -> Iterator[str]:
+    scenario = place.scenario
+    for change in scenario.changes:
+        yield f"{change.path} changes at {_seconds(change.at_ns)}"
+    service = scenario.services[place.service]
+    if service.joins and place.architecture in ("kafka", "rabbitmq"):
+        yield f"{place.service} joins at {_seconds(service.joins)}"
+    if service.redrive is not None and place.architecture in ("kafka", "rabbitmq"):
+        yield f"dead letters come back from {_seconds(service.redrive.at)} on"
+
+
+def _seconds(length_ns: int) -> str:
+    return spaced(show_duration(length_ns))
+
+
+def _warm_up(place: Place) -> Iterator[str]:
+    scenario, station = place.scenario, place.station
+    load = place.prediction.load
+    if scenario.duration is None or load >= 1 or math.isinf(station.servers):
+        return
+    scvs = (station.queue.scv, min(station.hold.scv, 1e9))
+    settles_s = settling_s(load, station.hold.mean_s, int(station.servers), scvs)
+    span_s, warm_up_s = (scenario.duration - scenario.warm_up) / SECOND_NS, scenario.warm_up / SECOND_NS
+    if warm_up_s < _FORGOTTEN * settles_s and settles_s > _SHORT * span_s:
+        needed = seconds_short(_FORGOTTEN * settles_s)
+        yield f"the run begins empty: a load of {load:.0%} needs a warm-up of about {needed}"
+
+
+def _retries(place: Place) -> Iterator[str]:
+    service = place.scenario.services[place.service]
+    retry = policy(place.scenario, service)
+    if not (service.fails or service.poison) or retry.attempts == 1:
+        return
+    if place.architecture == "kafka" and retry.where == "aside":
+        yield "messages that wait aside for another attempt count as waiting"
+    if place.architecture in ("kafka", "rabbitmq") and retry.where != "worker":
+        yield f"failed messages come back later ({retry.where}) and not at random"
+    if retry.jitter == "decorrelated" and place.architecture != "rpc":
+        yield "with decorrelated jitter a wait hangs on the one before"
+    if place.architecture == "rpc" and retry.backoff.first_ns and service.work.mean_s:
+        yield "failed calls come again after a backoff and not at random"
+
+
+def _customers(place: Place) -> Iterator[str]:
+    client = place.scenario.client
+    if client.retries and client.timeout is not None:
+        yield f"customers who were refused try again ({counted(client.retries, 'time')} at most)"
+    options = getattr(place.scenario.architectures, place.architecture)
+    if isinstance(options, (MonolithOptions, RpcOptions)) and options.cancels and client.timeout is not None:
+        yield f"work whose customer has left after {_seconds(client.timeout)} is dropped"
+    if isinstance(options, RpcOptions) and options.timeout is not None:
+        yield f"a call without an answer after {_seconds(options.timeout)} is given up or made again"
+
+
+def _monolith(place: Place) -> Iterator[str]:
+    if place.architecture == "monolith" and min(reached_shares(place.scenario).values(), default=1.0) < 1:
+        yield "an order that fails for good leaves its thread early"
+
+
+def _gateway(place: Place) -> Iterator[str]:
+    options = place.scenario.architectures.rpc
+    if place.architecture != "rpc" or options is None:
+        return
+    inside = place.prediction.per_s * (min(place.prediction.wait_s, 1e9) + place.station.hold.mean_s)
+    if inside > options.open_requests / 2:
+        yield f"no more than {options.open_requests} requests are open, so orders wait before the gateway as well"
+    if options.calls == "parallel" and len(upstream(place.scenario, place.service)) > 1 + len(place.scenario.producers):
+        yield "a level of calls begins when the slowest of the one before has ended"
+
+
+def _rabbitmq(place: Place) -> Iterator[str]:
+    options = place.scenario.architectures.rabbitmq
+    if place.architecture != "rabbitmq" or options is None:
+        return
+    given = {**options.queue, **options.queues.get(place.service, {})}
+    arguments = resolve("rabbitmq queue", options.version, given)
+    for name in ("x-max-length", "x-max-length-bytes", "x-message-ttl"):
+        if given.get(name) is not None and not place.prediction.law.startswith("birth"):
+            yield f"the queue is bounded ({name} {arguments[name]})"
+    prefetch = options.prefetch
+    if prefetch is None or options.auto_ack or place.station.servers * len(place.station.shares) == 1:
+        return
+    at_one = place.station.queue.per_s * min(place.prediction.wait_s, 1e9) + place.station.load
+    if prefetch > 1 and (at_one > prefetch / 2 or not place.station.in_turns):
+        yield f"a prefetch of {prefetch} is used up at times, and then messages wait in one queue for all"
+
+
+def _kafka(place: Place) -> Iterator[str]:
+    options = place.scenario.architectures.kafka
+    if place.architecture != "kafka" or options is None:
+        return
+    producer = resolve("kafka producer", options.version, options.producer)
+    consumer = resolve("kafka consumer", options.version, options.consumer)
+    sticky = not options.key or any(one.keys.kind == "none" for one in place.scenario.producers.values())
+    if sticky and len(place.station.shares) > 1:
+        yield f"records without a key go to one partition until {producer['batch.size']} bytes are there"
+    if producer["linger.ms"]:
+        yield f"records of {producer['linger.ms']} ms come together (linger.ms)"
+    if consumer["fetch.min.bytes"] > 1:
+        yield f"a fetch waits for {consumer['fetch.min.bytes']} bytes (fetch.min.bytes)"
+
+
+def _wire(place: Place) -> Iterator[str]:
+    wire = place.scenario.wire
+    if wire.loss:
+        yield f"the wire loses {show_share(wire.loss)} of the messages"
+    if wire.duplicates:
+        yield f"the wire repeats {show_share(wire.duplicates)} of the messages"
+    added_s = wire_s(place.scenario, place.architecture)
+    if added_s:
+        idle = "" if place.architecture == "kafka" or not _one_at_a_time(place) else ", during which its worker is idle"
+        yield f"the wire adds about {seconds_short(added_s)}{idle}"
+
+
+def _one_at_a_time(place: Place) -> bool:
+    options = place.scenario.architectures.rabbitmq
+    return options is not None and options.prefetch == 1
+
+
+def wire_s(scenario: Scenario, architecture: str) -> float:
+    """What the wire adds to a wait on average, from where a message is available to where its worker is, in seconds."""
+    if architecture not in ("kafka", "rabbitmq"):
+        return 0.0
+    hop_s = scenario.wire.latency("broker-to-consumer").mean_s
+    options = scenario.architectures.kafka
+    if architecture == "rabbitmq" or options is None:
+        return hop_s
+    # A record can be read when the slowest follower has it; the mean of one is a little too low for that.
+    replicas = resolve("kafka topic", options.version, options.topic)["replication.factor"]
+    return hop_s + (2 * scenario.wire.latency("broker-to-broker").mean_s if replicas > 1 else 0.0)
+
+
+def _formula(place: Place) -> Iterator[str]:
+    prediction, station = place.prediction, place.station
+    if prediction.exact:
+        return
+    if station.hold.scv > _ROUGH_SCV:
+        yield f"{prediction.law} is an approximation, and rough where times vary so much (C^2 = {station.hold.scv:.0f})"
+    elif not station.coming.poisson:
+        yield f"messages do not come at random, so {prediction.law} is an approximation"
+    else:
+        yield f"{prediction.law} is an approximation"
+
+
+def _unknown(place: Place) -> Iterator[str]:
+    yield from unknown_options(place.scenario, place.architecture, place.service)
+
+
+_CHECKS = (
+    _overload, _arrivals, _faults, _changes, _unknown, _warm_up, _retries, _customers, _rabbitmq, _gateway, _kafka,
+    _wire, _monolith, _formula,
+)

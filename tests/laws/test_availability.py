@@ -7,7 +7,7 @@ import pytest
 
 from edasim.simulate import Run, simulate
 from tests.laws.estimates import assert_agrees, assert_near, replicate, seeds
-from edasim.study.validate.shops import BROKERS, SEPARATE, Parts, Scenario, architectures, chain, shop
+from tests.laws.shops import BROKERS, SEPARATE, Parts, Scenario, architectures, chain, shop
 
 REPAIR_S = 10
 

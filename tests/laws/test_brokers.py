@@ -8,7 +8,7 @@ from edasim.core.journal import Verb
 from edasim.simulate import Run, simulate
 from tests.laws import theory
 from tests.laws.estimates import assert_near
-from edasim.study.validate.shops import ALL, BROKERS, Parts, Scenario, architectures, shop, single_station
+from tests.laws.shops import ALL, BROKERS, Parts, Scenario, architectures, shop, single_station
 
 # --- F11 ------------------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edasim.core.journal import Facts, Verb
 from edasim.simulate import Run, simulate
 from tests.laws.estimates import assert_near
-from edasim.study.validate.shops import ALL, Parts, Scenario, architectures, shop
+from tests.laws.shops import ALL, Parts, Scenario, architectures, shop
 
 SERVICES = {
     "inventory": {"work": "lognormal p50 15ms p99 60ms", "workers": 2, "publishes": "StockReserved"},

@@ -12,7 +12,7 @@ from edasim.scenario.value import Scenario
 from edasim.simulate import Run
 from tests.laws import theory
 from tests.laws.estimates import Floats, assert_agrees, replicate
-from edasim.study.validate.shops import ONE_QUEUE, architectures, single_station
+from tests.laws.shops import ONE_QUEUE, architectures, single_station
 
 FOUR_APART = "depot"
 """depot-1 to depot-4 are hashed to partitions 0 to 3 of four, one each."""

@@ -8,7 +8,7 @@ import pytest
 from edasim.simulate import Run
 from tests.laws import theory
 from tests.laws.estimates import Floats, assert_agrees, assert_near, replicate
-from edasim.study.validate.shops import ALL, SEPARATE, Scenario, architectures, chain, fan_out
+from tests.laws.shops import ALL, SEPARATE, Scenario, architectures, chain, fan_out
 
 # --- B01 ------------------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edasim.core.journal import Place, Verb
 from edasim.simulate import Run, simulate
 from tests.laws import theory
-from edasim.study.validate.shops import ALL, ONE_QUEUE, SEPARATE, Scenario, architectures, chain, fan_out, single_station
+from tests.laws.shops import ALL, ONE_QUEUE, SEPARATE, Scenario, architectures, chain, fan_out, single_station
 
 Integers = NDArray[np.int64]
 

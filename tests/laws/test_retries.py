@@ -12,7 +12,7 @@ from edasim.core.journal import Verb
 from edasim.simulate import Run, simulate
 from tests.laws import theory
 from tests.laws.estimates import assert_agrees, replicate, seeds
-from edasim.study.validate.shops import ALL, BROKERS, Parts, Scenario, single_station
+from tests.laws.shops import ALL, BROKERS, Parts, Scenario, single_station
 
 # --- D01 ------------------------------------------------------------------------------------------------------------
 

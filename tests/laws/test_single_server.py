@@ -10,7 +10,7 @@ import pytest
 from edasim.simulate import Run
 from tests.laws import theory
 from tests.laws.estimates import assert_agrees, replicate
-from edasim.study.validate.shops import ALL, Scenario, single_station
+from tests.laws.shops import ALL, Scenario, single_station
 
 PERCENTILES = (0.5, 0.9, 0.95, 0.99, 0.999)
 

@@ -4,11 +4,26 @@ from __future__ import annotations
 
 from functools import cache
 
-from edasim.study.validate import many_servers, networks, single_server
+from edasim.study.validate import (
+    accounts,
+    availability,
+    contention,
+    delivery,
+    identities,
+    many_servers,
+    measuring,
+    networks,
+    replicas,
+    retries,
+    sharing,
+    single_server,
+    storms,
+)
 from edasim.study.validate.case import Case
 from edasim.study.validate.laws import laws
 
-_TOPICS = (single_server, many_servers, networks)
+_TOPICS = (single_server, many_servers, sharing, networks, identities, availability, retries, contention, storms,
+           delivery, replicas, accounts, measuring)
 
 
 @cache

@@ -1,5 +1,4 @@
-"""Several workers: on one queue, on a queue with little room, or each on a partition.  Laws A04, A05, A13 to A17, A22.
-"""
+"""Several workers: on one queue, on a queue with little room, or each on a partition.  Laws A04, A05, A13 to A22."""
 
 from __future__ import annotations
 
@@ -34,7 +33,9 @@ def pooled(arrivals: float, rate: float, workers: int, names: Sequence[str], siz
 def little_room(arrivals: float, rate: float, workers: int, room: int) -> Parts:
     """All architectures that can refuse, with room for so many orders, of which `workers` are worked on."""
     queue = {"x-queue-type": "classic", "x-max-length": room - workers, "x-overflow": "reject-publish"}
-    return {"rabbitmq": {"prefetch": 1, "queue": queue}}
+    return {"rabbitmq": {"prefetch": 1, "queue": queue},
+            "monolith": {"threads": workers, "queue-limit": room - workers},
+            "rpc": {"open-requests": 1_000_000, "queue-limit": room - workers}}
 
 
 def bounded(  # noqa: PLR0913 - the numbers of the queue, and how it is tried
@@ -46,7 +47,7 @@ def bounded(  # noqa: PLR0913 - the numbers of the queue, and how it is tried
 
     def build(size: int) -> Scenario:
         return single_station(f"poisson {arrivals}/s", f"exponential {1 / rate}s", workers, architectures=built,
-                              **lasting(size, arrivals, 20 * room / rate))
+                              retry={"attempts": 1}, **lasting(size, arrivals, 20 * room / rate))
 
     known = formulas.bounded(arrivals, rate, workers, room)
     figures = {"loss": lambda means: 1 - float(means["done"]) / float(means["placed"]), "W_accepted": SOJOURN,

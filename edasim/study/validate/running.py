@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edasim.study.validate.pool import Executor
+from edasim.study.executors import Executor
 from edasim.study.validate.case import Case, Numbers, Quantity, Trial, trial_seed
 from edasim.study.validate.cases import cases
 from edasim.study.validate.laws import Law, laws

@@ -17,6 +17,7 @@ from edasim.commands.failing import BROKEN, STOPPED, plainly
 from edasim.commands.opening import app as open_app
 from edasim.commands.opening import lab
 from edasim.commands.sweeping import sweep
+from edasim.commands.validating import validate
 from edasim.version import __version__
 
 EXIT_CODES = "Exit codes: 0 fine, 1 an invariant is broken, 2 bad input, 130 after Ctrl-C."
@@ -29,7 +30,7 @@ app = typer.Typer(
     help="A flight simulator for event-driven architecture: the same orders through four ways to build a shop.",
     epilog=f"{EXIT_CODES}\n\nBegin with: edasim demo",
 )
-for command in (run, compare, sweep, check, describe, lab, doctor):
+for command in (run, compare, sweep, validate, check, describe, lab, doctor):
     app.command(epilog=EXIT_CODES)(command)
 app.command("app", epilog=EXIT_CODES)(open_app)
 

@@ -31,7 +31,8 @@ def balance(state: account.Account | None) -> float:
 
 def exactly(where: str, sample: Sample, exact: dict[str, float], published: dict[str, str], said: str) -> Trial:
     """A trial without chance."""
-    quantities = tuple(Quantity(name, value, Exact(), published=published.get(name, "")) for name, value in exact.items())
+    quantities = tuple(Quantity(name, value, Exact(), published=published.get(name, ""))
+                       for name, value in exact.items())
     return Trial(where, sample, quantities, 1, 1, 1, said=said)
 
 
@@ -72,7 +73,8 @@ def snapshots(events: int, every: int) -> tuple[Trial, ...]:
         whole = Repository(found.store, account.handle, None).load(STREAM)
         loaded = found.load(STREAM)
         assert whole.replayed == events, "without snapshots all events are replayed"
-        return {"events_replayed": float(loaded.replayed), "state_equal_full_replay": float(loaded.state == whole.state)}
+        same = float(loaded.state == whole.state)
+        return {"events_replayed": float(loaded.replayed), "state_equal_full_replay": same}
 
     exact = {"events_replayed": float(events % every), "state_equal_full_replay": 1.0}
     published = {"events_replayed": "events_replayed"}

@@ -9,7 +9,7 @@ from edasim.measure.budget import downtime_ns
 from edasim.scenario.value import Scenario
 from edasim.simulate import Run, simulate
 from edasim.study.validate import formulas
-from edasim.study.validate.case import Case, Numbers, Quantity, Shop, Trial, by_shop
+from edasim.study.validate.case import Case, Numbers, Quantity, Shop, Trial, by_shop, mean_of
 from edasim.study.validate.rules import Absolute, Exact, Relative, Statistical
 from edasim.study.validate.shops import BROKERS, SEPARATE, Parts, architectures, chain, shop
 
@@ -40,7 +40,7 @@ def accepted(run: Run) -> Numbers:
 
 def success(exact: float, most: float) -> tuple[Quantity, ...]:
     """The share of orders that succeed."""
-    return (Quantity("success", exact, Absolute(most), lambda means: float(means["accepted"]), "success"),)
+    return (Quantity("success", exact, Absolute(most), mean_of("accepted"), "success"),)
 
 
 def series(count: int, availability: float, most: float, sizes: tuple[int, int]) -> tuple[Trial, ...]:
@@ -82,14 +82,14 @@ def acceptance(broker: float, consumers: int, availability: float, sizes: tuple[
     sigma = Statistical(None, by_ratio=False)
     quantities = (
         Quantity("accepted", broker, sigma, published="accepted"),
-        Quantity("eventually_processed_of_accepted", 1.0, Exact(), lambda means: float(means["processed"]),
+        Quantity("eventually_processed_of_accepted", 1.0, Exact(), mean_of("processed"),
                  "eventually_processed_of_accepted"),
     )
     trials = [*by_shop(lambda size: decoupled(broker, consumers, availability, size), BROKERS[::-1], accepted,
                        quantities, *sizes)]
     beside = Shop(lambda size: modules(consumers, availability, size), "monolith", accepted)
     same = Quantity("monolith on the same breakdowns", availability**consumers, Statistical(None),
-                    lambda means: float(means["accepted"]))
+                    mean_of("accepted"))
     trials.append(Trial("monolith", beside, (same,), *sizes, also=True))
     return tuple(trials)
 
@@ -118,7 +118,7 @@ def downtime(availability: float, periods: dict[str, tuple[str, str]]) -> tuple[
 
     quantities = tuple(Quantity(name, (1 - availability) * duration_ns(period) / 60e9, Exact())
                        for name, (period, _) in periods.items())
-    fault_said = f"a service of the monolith that fails for {down_s:g} s of every {cycle_s} s, minutes down in the period"
+    fault_said = f"a service that fails for {down_s:g} s of every {cycle_s} s: minutes down in the period"
     return (Trial("arithmetic", budget, quantities, 1, 1, 1, said="edasim.measure.budget.downtime_ns, in minutes"),
             Trial("monolith", lived, quantities, 1, 1, 1, said=fault_said))
 

@@ -45,7 +45,7 @@ class Quantity:
         """The figure over all replications, with the jackknife's standard error."""
         if isinstance(self.figure, Percentile):
             return self.figure.estimate(found)
-        values = pseudo_values(self.figure or (lambda means: float(means[self.name])), found)
+        values = pseudo_values(self.figure or mean_of(self.name), found)
         if self.control is not None and len(values) > 2:
             known = pseudo_values(self.control[0], found) - self.control[1]
             slope = float(np.cov(values, known)[0, 1] / np.var(known, ddof=1))
@@ -67,12 +67,17 @@ def pseudo_values(figure: Figure, found: Sequence[Numbers]) -> Floats:
     independent, and their mean lacks the bias that such a figure has in a single replication.
     """
     number = len(found)
-    sums = {name: np.sum([one[name] for one in found], axis=0) for name in found[0]}
+    sums = {name: np.sum(np.array([one[name] for one in found]), axis=0) for name in found[0]}
     whole = figure({name: total / number for name, total in sums.items()})
     if number == 1:
         return np.array([whole])
     without = [figure({name: (total - one[name]) / (number - 1) for name, total in sums.items()}) for one in found]
     return number * whole - (number - 1) * np.array(without)
+
+
+def mean_of(name: str) -> Figure:
+    """The mean of what was found under a name."""
+    return lambda means: float(means[name])
 
 
 def quotient(above: str, below: str) -> Figure:

@@ -14,7 +14,7 @@ from edasim.core.journal import Verb
 from edasim.scenario.value import Scenario
 from edasim.simulate import Run, simulate
 from edasim.study.validate import formulas
-from edasim.study.validate.case import Case, Numbers, Quantity, Shop, Trial, by_shop, statistical
+from edasim.study.validate.case import Case, Numbers, Quantity, Shop, Trial, by_shop, mean_of, statistical
 from edasim.study.validate.rules import Absolute, Between, Exact, Relative, Statistical
 from edasim.study.validate.shops import Parts, architectures, shop, single_station
 
@@ -54,8 +54,8 @@ def failing_and_repeated(fails: float, share: float, sizes: tuple[int, int]) -> 
     """Failures and lost words multiply; an idempotent service has its effect once."""
     plain = (Quantity("attempts", 1 / ((1 - fails) * (1 - share)), Statistical(0.005), None, "attempts"),
              Quantity("side_effects_per_msg_non_idempotent", 1 / (1 - share), Statistical(0.005),
-                      lambda means: float(means["effects"]), "side_effects_per_msg_non_idempotent"))
-    once = (Quantity("idempotent", 1.0, Exact(), lambda means: float(means["effects"]), "idempotent"),)
+                      mean_of("effects"), "side_effects_per_msg_non_idempotent"))
+    once = (Quantity("idempotent", 1.0, Exact(), mean_of("effects"), "idempotent"),)
     trials = [*by_shop(lambda size: lost_words(share, fails, False, size), TWICE, deliveries, plain, *sizes)]
     for name in TWICE:
         trials += by_shop(lambda size: lost_words(share, fails, True, size), (name,), deliveries, once, 2_000, 2_000)
@@ -77,13 +77,14 @@ def at_most_once(share: float, orders: int, most: float) -> tuple[Trial, ...]:
              "consumer": {"max.poll.records": 1, "max.poll.interval.ms": 86_400_000}}
 
     def build(size: int) -> Scenario:
-        return single_station("constant 100/s", f"{work_s}s", duration=f"{size / 100}s", drain=f"{size * 1.5 * work_s}s",
-                              architectures={"kafka": kafka},
+        return single_station("constant 100/s", f"{work_s}s", duration=f"{size / 100}s",
+                              drain=f"{size * 1.5 * work_s}s", architectures={"kafka": kafka},
                               faults={"death": {"crash": "payment", "every": f"exponential {life_s}s", "for": "1ms"}})
 
     def read(run: Run) -> Numbers:
         outcomes, service = run.summary().outcomes, run.summary().services["payment"]
-        return {"processed_share": outcomes["done"] / outcomes["placed"], "duplicates": float(service.duplicated_effects)}
+        return {"processed_share": outcomes["done"] / outcomes["placed"],
+                "duplicates": float(service.duplicated_effects)}
 
     quantities = (Quantity("processed_share", 1 - share, Absolute(most), published="processed_share"),
                   Quantity("duplicates", 0.0, Exact(), published="duplicates"))
@@ -107,9 +108,9 @@ def auto_commit(rate: float, interval_s: float, sizes: tuple[int, int]) -> tuple
     whole = rate * interval_s
     quantities = (
         Quantity("mean_reprocessed", whole / 2, Statistical(0.02), published="mean_reprocessed"),
-        Quantity("max", whole, Between(0.8 * whole, whole + 1.5), lambda means: float(means["max"]), "max"))
-    said = (f"one crash of the only member in each run, at {died_s:g} s; a replication has so many crashes as its size, "
-            "and max is the mean of the replications' largest")
+        Quantity("max", whole, Between(0.8 * whole, whole + 1.5), mean_of("max"), "max"))
+    said = (f"one crash of the only member in each run, at {died_s:g} s; a replication has as many crashes as its size "
+            "says, and max is the mean of the replications' largest")
     return (Trial("kafka", sample, quantities, *sizes, said=said, most_at_once=10**9),)
 
 
@@ -139,7 +140,7 @@ def window(rate: float, remembers: int, delays_s: tuple[int, ...]) -> tuple[Tria
                             faults={"again": again})
 
             exact = Quantity(f"{delay_s} s: share of repetitions that pass", float(passes), Exact(),
-                             lambda means: float(means["passed"]))
+                             mean_of("passed"))
             trials.append(Trial(name, Shop(build, name, read), (exact,), 6_000, 6_000, 1))
     return tuple(trials)
 
@@ -165,7 +166,7 @@ def collisions(cases: dict[int, int], most: float, simulated: tuple[int, int]) -
     quantities = tuple(Quantity(f"{bits}", formulas.collision_chance(bits, ids), Relative(most), published=f"{bits}")
                        for bits, ids in cases.items())
     beside = Quantity(f"{bits} bits, {ids} ids drawn", formulas.collision_chance(bits, ids), Statistical(None),
-                      lambda means: float(means["hits"]))
+                      mean_of("hits"))
     said = "edasim.core.identity.collision_probability; exact is the product of (1 - k / 2^bits)"
     return (Trial("arithmetic", law, quantities, 1, 1, 1, said=said),
             Trial("draws", drawn, (beside,), 1_000, 1_000, also=True, said="edasim.core.draws.Draws, as ids"))
@@ -218,9 +219,9 @@ def group_limit(partitions: int, rate: float, members: tuple[int, ...]) -> tuple
 
         quantities = (
             Quantity(f"throughput, {number} consumers", busy * rate, Relative(0.001),
-                     lambda means: float(means["throughput"]), f"throughput.{place}"),
+                     mean_of("throughput"), f"throughput.{place}"),
             Quantity(f"idle, {number} consumers", float(number - busy), Relative(0.001),
-                     lambda means: float(means["idle"]), f"idle.{place}"))
+                     mean_of("idle"), f"idle.{place}"))
         trials.append(Trial("kafka", Shop(build, "kafka", read), quantities, 1, 1, 1))
     return tuple(trials)
 
@@ -259,10 +260,10 @@ def uneven(partitions: int, members: int, per_partition: float, rate: float) -> 
         return {"growth": float(np.diff(waiting)[0]) / (flooded.end_s - flooded.start_s), "total": total / load}
 
     quantities = (
-        Quantity("max_sustainable_total", partitions * rate / most, Relative(0.01), lambda means: float(means["total"]),
+        Quantity("max_sustainable_total", partitions * rate / most, Relative(0.01), mean_of("total"),
                  "max_sustainable_total"),
         Quantity("lag_growth_per_s", ahead * (most * per_partition - rate), Relative(0.01),
-                 lambda means: float(means["growth"]), "lag_growth_per_s"))
+                 mean_of("growth"), "lag_growth_per_s"))
     said = "the largest total from the load of the busiest member at three quarters of it"
     return (Trial("kafka", sample, quantities, 1, 1, 1, said=said),)
 
@@ -328,14 +329,14 @@ def prefetching(one_way_ms: int, work_ms: int, prefetches: tuple[int, ...]) -> t
 
         busy = formulas.prefetch_utilisation(prefetch, work_ms, round_trip_ms)
         quantities = [
-            Quantity(f"utilisation, prefetch {prefetch}", busy, Relative(0.001), lambda means: float(means["busy"]),
+            Quantity(f"utilisation, prefetch {prefetch}", busy, Relative(0.001), mean_of("busy"),
                      f"utilisation.{place}"),
             Quantity(f"throughput_per_s, prefetch {prefetch}", 1000 * busy / work_ms, Relative(0.001),
-                     lambda means: float(means["rate"]), f"throughput_per_s.{place}")]
+                     mean_of("rate"), f"throughput_per_s.{place}")]
         if prefetch == max(prefetches):
             waits = float(prefetch * work_ms - round_trip_ms)
             quantities.append(Quantity(f"client_buffer_wait_ms_at_{prefetch}", waits, Relative(0.001),
-                                       lambda means: float(means["waited"]), f"client_buffer_wait_ms_at_{prefetch}"))
+                                       mean_of("waited"), f"client_buffer_wait_ms_at_{prefetch}"))
         trials.append(Trial("rabbitmq", Shop(build, "rabbitmq", read), tuple(quantities), 1, 1, 1))
     return tuple(trials)
 

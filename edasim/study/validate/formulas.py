@@ -1,13 +1,15 @@
 """What is exact, each formula by its name, so that a law's figures are compared with more than a printed number.
 
 `arrivals` is lambda, `rate` is mu of one server, both per second; times are seconds.
-Sources: Kleinrock, Queueing Systems I (1975); Gross and Harris, Fundamentals of Queueing Theory; others by each formula.
+Sources: Kleinrock, Queueing Systems I (1975); Gross and Harris, Fundamentals of Queueing Theory; others beside
+the formula.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 
 def single(arrivals: float, rate: float) -> dict[str, float]:
@@ -63,7 +65,7 @@ def priorities(arrivals: Sequence[float], rate: float) -> list[float]:
     """The mean sojourns at M/M/1 with non-preemptive priorities, the highest first.  Source: Cobham 1954."""
     residual = sum(arrivals) / rate**2
     loads = [sum(arrivals[:count]) / rate for count in range(len(arrivals) + 1)]
-    return [residual / ((1 - above) * (1 - here)) + 1 / rate for above, here in zip(loads, loads[1:], strict=False)]
+    return [residual / ((1 - above) * (1 - here)) + 1 / rate for above, here in pairwise(loads)]
 
 
 def poisson_above(mean: float, most: int) -> float:

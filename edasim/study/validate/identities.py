@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edasim.core.journal import Facts, Verb
 from edasim.scenario.value import Scenario
 from edasim.simulate import Run, simulate
-from edasim.study.validate.case import Case, Numbers, Quantity, Trial
+from edasim.study.validate.case import Case, Numbers, Quantity, Trial, mean_of
 from edasim.study.validate.rules import Absolute, Exact, Meets
 from edasim.study.validate.shops import ALL, Parts, architectures, shop
 
@@ -187,7 +187,8 @@ def over_days(read: Callable[[Run], float]) -> tuple[Trial, ...]:
     for name in ALL:
 
         def sample(seed: int, _size: int, name: str = name) -> Numbers:
-            return {"largest relative difference": max(read(simulate(one, name, seed)) for one in whole_days().values())}
+            found = [read(simulate(one, name, seed)) for one in whole_days().values()]
+            return {"largest relative difference": max(found)}
 
         trials.append(Trial(name, sample, quantities, 1, 1, 1, said=f"days: {', '.join(whole_days())}"))
     return tuple(trials)
@@ -195,10 +196,10 @@ def over_days(read: Callable[[Run], float]) -> tuple[Trial, ...]:
 
 def conserved() -> tuple[Trial, ...]:
     """In = out + what is still there, at the checks of the engine and wherever a run is stopped."""
-    quantities = (Quantity("messages unaccounted for", 0.0, Exact(), lambda means: float(means["off"])),
+    quantities = (Quantity("messages unaccounted for", 0.0, Exact(), mean_of("off")),
                   Quantity("checks of the books against the live parts", 40.0,
                            Meets(lambda estimate: estimate.value >= 40, "at least so many"),
-                           lambda means: float(means["checks"])))
+                           mean_of("checks")))
     trials = []
     for name in ALL:
 

@@ -32,7 +32,7 @@ class Law:
     @property
     def statistical(self) -> bool:
         """Whether it is judged by standard errors."""
-        return self.tolerance["type"] == "statistical"
+        return bool(self.tolerance["type"] == "statistical")
 
     def figures(self) -> dict[str, float]:
         """The published numbers by their path in `expected`: `W`, `p50.0`, `calls.none`."""

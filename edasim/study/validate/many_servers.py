@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from edasim.scenario.value import Scenario
 from edasim.simulate import simulate
 from edasim.study.validate import formulas
-from edasim.study.validate.case import Case, Numbers, Trial, by_shop, quotient, statistical
+from edasim.study.validate.case import Case, Numbers, Trial, by_shop, mean_of, quotient, statistical
 from edasim.study.validate.reading import SOJOURN, WAIT, WAITING, orders_sums, station
-from edasim.study.validate.shops import ONE_QUEUE, Parts, architectures, lasting, relaxation_s, single_station
+from edasim.study.validate.shops import Parts, lasting, relaxation_s, single_station
 from edasim.study.validate.single_server import WARM_UPS
 
 
@@ -51,7 +49,7 @@ def bounded(  # noqa: PLR0913 - the numbers of the queue, and how it is tried
 
     known = formulas.bounded(arrivals, rate, workers, room)
     figures = {"loss": lambda means: 1 - float(means["done"]) / float(means["placed"]), "W_accepted": SOJOURN,
-               "throughput": lambda means: float(means["throughput"])}
+               "throughput": mean_of("throughput")}
     quantities = statistical(share, {word: known[name] for name, word in names.items()},
                              {word: figures[name] for name, word in names.items()},
                              rare=[word for name, word in names.items() if name == "loss"])
@@ -87,7 +85,7 @@ def parted(arrivals: float, rate: float, workers: int, sizes: tuple[int, int]) -
     exact["ratio"] = exact["W_partitioned"] / exact["W_pooled"]
     figures: dict[str, Any] = {"W_pooled": pooled_w, "W_partitioned": parted_w,
                                "ratio": lambda means: parted_w(means) / pooled_w(means)}
-    said = f"rabbitmq: one queue for {workers} consumers; kafka: {workers} partitions with a key each, {workers} members"
+    said = f"rabbitmq: one queue for {workers} consumers; kafka: {workers} partitions with a key and a member each"
     return (Trial("rabbitmq and kafka", sample, statistical(0.01, exact, figures), *sizes, said=said),)
 
 

@@ -22,8 +22,8 @@ def percentiles(latest_ms: int, exact: dict[str, float]) -> tuple[Trial, ...]:
         return {name: round(1000 * spread[name], 9) for name in exact}
 
     quantities = tuple(Quantity(name, value, Exact(), published=name) for name, value in exact.items())
-    return tuple(Trial(name, Shop(lambda _size: scenario, name, read), quantities, 1, 1, 1, said="numpy's linear, type 7")
-                 for name in ALL)
+    said = "numpy's linear, type 7"
+    return tuple(Trial(name, Shop(lambda _size: scenario, name, read), quantities, 1, 1, 1, said=said) for name in ALL)
 
 
 def type_7(values: int, share: float) -> float:
@@ -47,7 +47,8 @@ def experiment(arrivals: float, rate: float, warm_up: int, measured: int) -> Sce
                           **lasting(measured, arrivals, warm_up / arrivals))
 
 
-def coverage(arrivals: float, rate: float, level: float, messages: tuple[int, int], experiments: int) -> tuple[Trial, ...]:
+def coverage(arrivals: float, rate: float, level: float, messages: tuple[int, int], experiments: int,
+             ) -> tuple[Trial, ...]:
     """Fewer and shorter experiments than the audit does, whose rule is for 400 of them."""
     spread = math.sqrt(level * (1 - level) / experiments)
     lowest = level - 3.5 * spread
@@ -58,7 +59,7 @@ def coverage(arrivals: float, rate: float, level: float, messages: tuple[int, in
     rule = Meets(lambda estimate: estimate.value >= lowest,
                  f"at least {lowest:.3g}, 3.5 sigma for {experiments} experiments; make audit does all 400")
     quantities = (Quantity("coverage", level, rule, published="coverage"),)
-    said = (f"{experiments} experiments of 30 replications with {messages[1]:,} messages, {messages[0]:,} of them warm-up")
+    said = f"{experiments} experiments of 30 replications, {messages[1]:,} messages each, {messages[0]:,} as warm-up"
     size = 30 * messages[1]
     return (Trial("monolith", sample, quantities, size, size, experiments, said=said, most_at_once=10**9),)
 

@@ -1,15 +1,28 @@
-"""Services one after another and side by side.  Laws B01, B03, B05, B06, E01, E03."""
+"""Services one after another and side by side.  Laws B01, B03, B05, B06, E01, E02, E03."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 
 from edasim.scenario.value import Scenario
-from edasim.simulate import Run
+from edasim.simulate import Run, simulate
 from edasim.study.validate import formulas
-from edasim.study.validate.case import Case, Figure, Numbers, Percentile, Quantity, Trial, by_shop, histogram, quotient, statistical
+from edasim.study.validate.case import (
+    Case,
+    Figure,
+    Numbers,
+    Percentile,
+    Quantity,
+    Trial,
+    by_shop,
+    histogram,
+    quotient,
+    statistical,
+)
 from edasim.study.validate.reading import SOJOURN, orders_sums
-from edasim.study.validate.rules import Between, Relative, Statistical
+from edasim.study.validate.rules import Between, Relative, Rule, Statistical
 from edasim.study.validate.shops import ALL, SEPARATE, chain, fan_out, lasting, relaxation_s
 from edasim.study.validate.single_server import WARM_UPS
 
@@ -51,7 +64,7 @@ def joined(run: Run) -> Numbers:
 BRANCH = quotient("branches", "done")
 
 
-def forked(arrivals: float, rate: float, branches: int) -> tuple[object, tuple[Figure, float]]:
+def forked(arrivals: float, rate: float, branches: int) -> tuple[Callable[[int], Scenario], tuple[Figure, float]]:
     """How to build it for so many orders, and the control: the mean time of a branch alone, which is an M/M/1."""
 
     def build(size: int) -> Scenario:
@@ -78,8 +91,9 @@ def fork_of_many(arrivals: float, rate: float, branches: int, reference: float, 
     build, control = forked(arrivals, rate, branches)
     low, high = 1 / (rate - arrivals), formulas.harmonic(branches) / (rate - arrivals)
     near = formulas.nelson_tantawi(branches, arrivals, rate)
-    rules = {"T_simulated_reference": (reference, Relative(0.01)), "Nelson_Tantawi": (near, Relative(0.05)),
-             "upper_bound": (high, Between(-np.inf, high)), "lower_bound": (low, Between(low, np.inf))}
+    rules: dict[str, tuple[float, Rule]] = {
+        "T_simulated_reference": (reference, Relative(0.01)), "Nelson_Tantawi": (near, Relative(0.05)),
+        "upper_bound": (high, Between(-np.inf, high)), "lower_bound": (low, Between(low, np.inf))}
     quantities = tuple(Quantity(name, exact, rule, SOJOURN, name, control) for name, (exact, rule) in rules.items())
     return by_shop(build, SIDE_BY_SIDE, joined, quantities, *sizes, said=CONTROLLED)
 
@@ -110,6 +124,22 @@ def slow_leaves(leaves: int, percent: float, sizes: tuple[int, int]) -> tuple[Tr
     return by_shop(lambda size: alone(leaves, work, 2.0, size), SIDE_BY_SIDE, read, quantities, *sizes)
 
 
+def many_slow_leaves(shops: int, leaves: int, percent: float, sizes: tuple[int, int]) -> tuple[Trial, ...]:
+    """More leaves than one scenario has services: the nth order of each of several shops is a part of one request."""
+    work = f"hyper {100 - percent:g}% 10ms, {percent:g}% 1001ms"
+
+    def sample(seed: int, size: int) -> Numbers:
+        slow = np.zeros(size, np.bool_)
+        for number in range(shops):
+            run = simulate(alone(leaves, work, 2.0, size), "rpc", seed + number)
+            slow |= run.summary().completion_latency_s > 1.0
+        return {"P(slow)": float(np.mean(slow))}
+
+    quantities = statistical(0.02, {"P(slow)": formulas.any_of(percent / 100, shops * leaves)})
+    said = f"{shops} shops with {leaves} leaves each; a request is slow if one of its {shops} orders is"
+    return (Trial("rpc", sample, quantities, *sizes, said=said),)
+
+
 def fan_percentiles(means_ms: float, sizes: dict[int, tuple[int, int]]) -> tuple[Trial, ...]:
     """The median, the 99th percentile and the mean of the slowest of 1, 10, 100 exponential leaves, in milliseconds."""
 
@@ -120,7 +150,8 @@ def fan_percentiles(means_ms: float, sizes: dict[int, tuple[int, int]]) -> tuple
     trials: list[Trial] = []
     for place, (leaves, size) in enumerate(sizes.items()):
         exact = {"p50": formulas.largest_percentile(0.5, leaves, means_ms),
-                 "p99": formulas.largest_percentile(0.99, leaves, means_ms), "mean": means_ms * formulas.harmonic(leaves)}
+                 "p99": formulas.largest_percentile(0.99, leaves, means_ms),
+                 "mean": means_ms * formulas.harmonic(leaves)}
         figures: dict[str, Figure | Percentile] = {
             "p50": Percentile("latency", 0.5, 1000.0), "p99": Percentile("latency", 0.99, 1000.0),
             "mean": lambda means: 1000 * SOJOURN(means)}
@@ -141,5 +172,6 @@ CASES = (
     Case("B05", fork_of_many(0.5, 1.0, 3, 3.430, (60_000, 3_000))),
     Case("B06", zero_load(3, 1.0, (400, 300))),
     Case("E01", slow_leaves(100, 1, (400, 60))),
+    Case("E02", many_slow_leaves(20, 100, 0.01, (520, 10))),
     Case("E03", fan_percentiles(10.0, {1: (5_000, 1_000), 10: (2_000, 500), 100: (900, 60)})),
 )

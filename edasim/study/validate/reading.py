@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import numpy as np
 
 from edasim.measure.summary import Summary
 from edasim.simulate import Run
 from edasim.study.validate.case import Numbers, quotient
+
 
 def station(run: Run) -> Numbers:
     """One service in front of which orders queue up: sums over counted orders, averages over the measured span."""

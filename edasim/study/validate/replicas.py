@@ -20,9 +20,10 @@ from edasim.study.validate.case import (
     Trial,
     by_shop,
     histogram,
+    mean_of,
     statistical,
 )
-from edasim.study.validate.rules import Exact, Meets, Statistical
+from edasim.study.validate.rules import Estimate, Exact, Meets, Statistical
 from edasim.study.validate.shops import ALL, Parts, shop
 
 ONE_ITEM = {"key": "item", "keys": "uniform over 1"}
@@ -74,7 +75,8 @@ def k_staleness(replicas: int, quorums: dict[tuple[int, int], tuple[int, ...]], 
 def mixed(share: float, least_ms: float, shape: float, rate_per_ms: float) -> str:
     """A share of Pareto, and the rest exponential, as the paper fits it."""
     mean_ms = f"{1 / rate_per_ms:.6f}"
-    return f"hyper {100 * share:g}% pareto {least_ms:g}ms shape {shape:g}, {100 - 100 * share:.12g}% exponential {mean_ms}ms"
+    tail = f"{100 * share:g}% pareto {least_ms:g}ms shape {shape:g}"
+    return f"hyper {tail}, {100 - 100 * share:.12g}% exponential {mean_ms}ms"
 
 
 def t_visibility(write: str, other: str, exact: dict[str, float], sizes: tuple[int, int]) -> tuple[Trial, ...]:
@@ -92,13 +94,15 @@ def t_visibility(write: str, other: str, exact: dict[str, float], sizes: tuple[i
 
     def near(value: float, most: float) -> Meets:
         # The sampling error of this run is allowed for: the figure itself is known to so much only.
-        return Meets(lambda estimate: abs(estimate.value - value) <= most + (0 if estimate.error < most / 4 else
-                                                                             estimate.allowance()), f"within {most:.3g}")
+        def close(estimate: Estimate) -> bool:
+            return abs(estimate.value - value) <= most + (0 if estimate.error < most / 4 else estimate.allowance())
+
+        return Meets(close, f"within {most:.3g}")
 
     quantities = [
         Quantity("P(consistent,t=0)", at_once, near(at_once, 0.005), None, "P(consistent,t=0)"),
         Quantity("published", exact["published"], near(exact["published"], 0.005),
-                 lambda means: float(means["P(consistent,t=0)"]), "published"),
+                 mean_of("P(consistent,t=0)"), "published"),
         Quantity("t99.9_ms_reproduced", later, near(later, 0.05 * later), Percentile("visible", 0.999, 1000.0),
                  "t99.9_ms_reproduced"),
         Quantity("t99.9_ms_published", exact["t99.9_ms_published"],
@@ -132,7 +136,7 @@ def lagging(rate: float, mean_s: float, delays: tuple[str, ...], sizes: tuple[in
             return {"P(stale)": reading(run).stale_share(run.summary().start_s, run.summary().end_s)}
 
         quantities = (Quantity(f"P(stale), {delay}", 1 - math.exp(-rate * mean_s), Statistical(0.01),
-                               lambda means: float(means["P(stale)"]), "P(stale)"),)
+                               mean_of("P(stale)"), "P(stale)"),)
         trials += by_shop(build, ("rpc", "kafka"), read, quantities, *sizes)
     return tuple(trials)
 
@@ -176,11 +180,12 @@ def agreeing(seeds: int) -> tuple[Trial, ...]:
         overtaken = float(np.sum(np.diff(found.arrived_s, axis=0) < 0))
         return {"equal": float(equal), "fresh": float(fresh), "overtaken": overtaken}
 
-    quantities = (Quantity("share of seeds in which all replicas are equal", 1.0, Exact(), lambda m: float(m["equal"])),
+    quantities = (Quantity("share of seeds in which all replicas are equal", 1.0, Exact(), mean_of("equal")),
                   Quantity("share of seeds with staleness 0 after the last delivery", 1.0, Exact(),
-                           lambda m: float(m["fresh"])),
-                  Quantity("arrivals out of order for each seed", 1.0, Meets(lambda e: e.value >= 1, "some, or it says nothing"),
-                           lambda m: float(m["overtaken"])))
+                           mean_of("fresh")),
+                  Quantity("arrivals out of order for each seed", 1.0,
+                           Meets(lambda e: e.value >= 1, "some, or it says nothing"),
+                           mean_of("overtaken")))
     return tuple(Trial(name, Shop(lambda _size: scenario, name, read), quantities, 1, 1, seeds // 4) for name in ALL)
 
 

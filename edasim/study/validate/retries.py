@@ -15,7 +15,18 @@ from edasim.scenario.value import Scenario
 from edasim.services.retry import RetryPolicy
 from edasim.simulate import Run
 from edasim.study.validate import formulas
-from edasim.study.validate.case import Case, Figure, Numbers, Quantity, Shop, Trial, by_shop, quotient, statistical
+from edasim.study.validate.case import (
+    Case,
+    Figure,
+    Numbers,
+    Quantity,
+    Shop,
+    Trial,
+    by_shop,
+    mean_of,
+    quotient,
+    statistical,
+)
 from edasim.study.validate.reading import orders_sums
 from edasim.study.validate.rules import Absolute, Exact, Statistical
 from edasim.study.validate.shops import ALL, Parts, lasting, relaxation_s, single_station
@@ -69,7 +80,8 @@ def loop(run: Run) -> Numbers:
     orders = summary.orders
     left_s = np.minimum(np.minimum(orders.done_s, orders.refused_s), orders.parked_s("payment"))
     stays_s = (left_s - orders.placed_s)[orders.counted & np.isfinite(left_s)]
-    return {**orders_sums(summary), "stays": float(stays_s.sum()), "stayed": float(len(stays_s)), "L": service.backlog_mean + service.utilisation, "tried": float(service.attempts),
+    return {**orders_sums(summary), "stays": float(stays_s.sum()), "stayed": float(len(stays_s)),
+            "L": service.backlog_mean + service.utilisation, "tried": float(service.attempts),
             "lambda_eff": float(np.sum(ended & inside)) / (summary.end_s - summary.start_s)}
 
 
@@ -109,11 +121,13 @@ def boundary(arrivals: float, stable: float, unstable: float, span_s: int, seeds
     total = arrivals / (1 - stable)
     growth = arrivals - (1 - unstable)
     by_z = Statistical()
-    calm = (Quantity(f"p={stable}: share of seeds with a backlog below 200", 1.0, Exact(), lambda m: float(m["below 200"])),
-            Quantity(f"p={stable}: lambda_eff", total, by_z, lambda m: float(m["lambda_eff"])),
-            Quantity(f"p={stable}: L", total / (1 - total), by_z, lambda m: float(m["L"])))
-    grown = (Quantity(f"p={unstable}: share of seeds with a backlog above 600", 1.0, Exact(), lambda m: float(m["above 600"])),
-             Quantity(f"p={unstable}: growth of the backlog per s", growth, by_z, lambda m: float(m["slope"])))
+    calm = (Quantity(f"p={stable}: share of seeds with a backlog below 200", 1.0, Exact(),
+                     mean_of("below 200")),
+            Quantity(f"p={stable}: lambda_eff", total, by_z, mean_of("lambda_eff")),
+            Quantity(f"p={stable}: L", total / (1 - total), by_z, mean_of("L")))
+    grown = (Quantity(f"p={unstable}: share of seeds with a backlog above 600", 1.0, Exact(),
+                      mean_of("above 600")),
+             Quantity(f"p={unstable}: growth of the backlog per s", growth, by_z, mean_of("slope")))
     said = f"{span_s} s, {seeds} seeds; the growth from a tenth of the time on"
     trials = [Trial("rabbitmq", of(fails), quantities, 1, 1, seeds, said=said)
               for fails, quantities in ((stable, calm), (unstable, grown))]

@@ -94,15 +94,14 @@ class Statistical:
 
 @dataclass(frozen=True)
 class Absolute:
-    """No further off than so much; a repeated estimate at quick size is judged by its standard errors."""
+    """No further off than so much, or at quick size so many standard errors."""
 
     most: float
 
     def judge(self, estimate: Estimate, exact: float, by_z_alone: bool) -> str:
         """See `Rule`."""
-        if by_z_alone and not math.isnan(estimate.error):
-            return HOLDS if abs(estimate.score(exact)) <= limit(estimate.freedom) else BROKEN
-        return HOLDS if abs(estimate.value - exact) <= self.most * (1 + 1e-9) else BROKEN
+        allowed = max(self.most * (1 + 1e-9), estimate.allowance() if by_z_alone else 0.0)
+        return HOLDS if abs(estimate.value - exact) <= allowed else BROKEN
 
     def words(self) -> str:
         """See `Rule`."""

@@ -56,15 +56,19 @@ class Row:
         return as_normal(self.score, self.estimate.freedom) if self.estimate.freedom else math.nan
 
 
+SCORES = "J03"
+"""The law about the scores of the others."""
+
+
 def chosen(only: Sequence[str] | None) -> dict[str, Case]:
-    """The cases by name, or all; raises NoSuchLaw."""
+    """The cases by name, or all; the law about scores needs those of all statistical laws.  Raises NoSuchLaw."""
     known = cases()
     if only is None:
         return known
     for law in only:
         if law not in laws():
             raise NoSuchLaw(f'"{law}" is no law: choose from {", ".join(laws())}')
-    return {law: case for law, case in known.items() if law in only}
+    return {law: case for law, case in known.items() if law in only or (SCORES in only and laws()[law].statistical)}
 
 
 def tasks(wanted: Mapping[str, Case], seed: int, quick: bool) -> list[Task]:

@@ -35,8 +35,9 @@ def unlimited(arrivals: float, mean_s: float, level: int, sizes: tuple[int, int]
         summary = run.summary()
         inside, span = summary.open_orders(), (summary.start_s, summary.end_s)
         widths, values = inside.widths_within(*span), inside.values_within(*span)
-        return {"L": float(np.average(values, weights=widths)), "squares": float(np.average(values**2, weights=widths)),
-                tail: float(np.average(values > level, weights=widths))}
+        span_s = float(np.sum(widths))
+        return {"L": float(values @ widths) / span_s, "squares": float(values**2 @ widths) / span_s,
+                tail: float(np.sum(widths[values > level])) / span_s}
 
     load = arrivals * mean_s
     variance: Figure = lambda means: float(means["squares"] - means["L"] ** 2)  # noqa: E731 - a formula

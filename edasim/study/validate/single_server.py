@@ -5,7 +5,17 @@ from __future__ import annotations
 from edasim.scenario.value import Scenario
 from edasim.simulate import Run
 from edasim.study.validate import formulas
-from edasim.study.validate.case import Case, Figure, Numbers, Percentile, Trial, by_shop, histogram, statistical
+from edasim.study.validate.case import (
+    Case,
+    Figure,
+    Numbers,
+    Percentile,
+    Trial,
+    by_shop,
+    histogram,
+    mean_of,
+    statistical,
+)
 from edasim.study.validate.reading import SOJOURN, WAIT, station
 from edasim.study.validate.shops import ALL, lasting, relaxation_s, single_station
 
@@ -95,8 +105,8 @@ def general(arrivals: float, work: Work, names: dict[str, str], share: float, si
         return single_station(f"poisson {arrivals}/s", work.text, **lasting(size, arrivals, warm_up_s))
 
     known = formulas.general(arrivals, work.mean, work.square)
-    pooled: dict[str, Figure] = {"W": SOJOURN, "Wq": WAIT, "Lq": lambda means: float(means["Lq"]),
-                                 "utilisation": lambda means: float(means["utilisation"])}
+    pooled: dict[str, Figure] = {"W": SOJOURN, "Wq": WAIT, "Lq": mean_of("Lq"),
+                                 "utilisation": mean_of("utilisation")}
     exact, figures = {}, {}
     for name, word in names.items():
         scale = 1000 if word.endswith("_ms") else 1

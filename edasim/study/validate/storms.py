@@ -11,7 +11,7 @@ from edasim.core.journal import Verb
 from edasim.scenario.value import Scenario
 from edasim.simulate import Run
 from edasim.study.validate import formulas
-from edasim.study.validate.case import Case, Numbers, Quantity, Shop, Trial, by_shop
+from edasim.study.validate.case import Case, Numbers, Quantity, Shop, Trial, by_shop, mean_of, quotient
 from edasim.study.validate.rules import Absolute, Meets, Relative, Statistical
 from edasim.study.validate.shops import Parts, single_station
 
@@ -60,12 +60,14 @@ ONE_RETRY: Parts = {"retries": 1}
 BUDGETED: Parts = {"retries": 1, "budget": {"earns": "10%", "cap": 10}}
 
 
-def recovers(capacity: float, arrivals: float, client: Parts, exact_s: float, most_s: float, span_s: int, name: str,
-             ) -> Trial:
+def recovers(  # noqa: PLR0913 - the numbers of a storm, and what must come of it
+        capacity: float, arrivals: float, client: Parts, exact_s: float, most_s: float, span_s: int, name: str,
+) -> Trial:
     """It recovers, after so long."""
     rule = Meets(lambda estimate: abs(estimate.value - exact_s) <= most_s, f"recovers within {most_s:g} s of that")
-    quantity = Quantity(f"{name}: seconds to recover", exact_s, rule, lambda means: float(means["seconds"]))
-    shop = Shop(lambda _size: storm(capacity, arrivals, client, span_s), "rpc", lambda run: {"seconds": recovery_s(run)})
+    quantity = Quantity(f"{name}: seconds to recover", exact_s, rule, mean_of("seconds"))
+    shop = Shop(lambda _size: storm(capacity, arrivals, client, span_s), "rpc",
+                lambda run: {"seconds": recovery_s(run)})
     return Trial("rpc", shop, (quantity,), round(arrivals * span_s), round(arrivals * span_s), 1, most_at_once=10**9)
 
 
@@ -77,9 +79,9 @@ def never(capacity: float, arrivals: float, client: Parts, span_s: int, name: st
 
     yes = Meets(lambda estimate: estimate.value == 1.0, "never recovers")
     none = Meets(lambda estimate: estimate.value == 0.0, "exactly")
-    quantities = (Quantity(f"{name}: never recovers", 1.0, yes, lambda means: float(means["never"])),
-                  Quantity(f"{name}: offered per s", 2 * arrivals, Relative(0.01), lambda means: float(means["offered"])),
-                  Quantity(f"{name}: goodput per s", 0.0, none, lambda means: float(means["good"])))
+    quantities = (Quantity(f"{name}: never recovers", 1.0, yes, mean_of("never")),
+                  Quantity(f"{name}: offered per s", 2 * arrivals, Relative(0.01), mean_of("offered")),
+                  Quantity(f"{name}: goodput per s", 0.0, none, mean_of("good")))
     shop = Shop(lambda _size: storm(capacity, arrivals, client, span_s), "rpc", read)
     return Trial("rpc", shop, quantities, round(arrivals * span_s), round(arrivals * span_s), 1, most_at_once=10**9)
 
@@ -128,7 +130,7 @@ def breaker(fails: float, failures: int, sizes: tuple[int, int]) -> tuple[Trial,
             {"services.payment.fails": f"{100 * fails:g}%", "services.payment.breaker": spec})
 
     quantities = (Quantity("mean_calls_to_open", formulas.run_length(failures, fails), Statistical(0.02),
-                           lambda means: float(means["calls"]) / float(means["stretches"]), "mean_calls_to_open"),)
+                           quotient("calls", "stretches"), "mean_calls_to_open"),)
     said = "the last stretch, which does not end in an opening, is left out; a probe that fails begins none"
     return by_shop(build, ("monolith", "rpc", "kafka", "rabbitmq"), calls_until_open, quantities, *sizes, said=said)
 
@@ -151,9 +153,9 @@ def budget(fails: float, earns: float, cap: int, orders: int, most: float) -> tu
 
     paid = earns * (1 - fails)
     quantities = (
-        Quantity("retry_ratio_of_successes", earns, Absolute(most), lambda means: float(means["ratio"]),
+        Quantity("retry_ratio_of_successes", earns, Absolute(most), mean_of("ratio"),
                  "retry_ratio_of_successes"),
-        Quantity("load_factor", 1 + paid / (1 - paid), Absolute(most), lambda means: float(means["load"])))
+        Quantity("load_factor", 1 + paid / (1 - paid), Absolute(most), mean_of("load")))
     return tuple(Trial(name, Shop(build, name, read), quantities, orders, orders, 1)
                  for name in ("rpc", "monolith", "kafka", "rabbitmq"))
 

@@ -99,8 +99,8 @@ class Audit:
             "## J03: z-scores look like a standard normal variate", "",
             f"All statistical laws at quick size with {len(self.scores)} fresh seeds. z is the normal variate that is "
             "as rare as Student's t of the estimate. Mean, deviation and the largest are over all figures. Figures of "
-            "one trial come from the same runs and hang together, so the test of Kolmogorov and Smirnov, which supposes "
-            "independent ones, has one figure of each trial; trials have seeds of their own.", "",
+            "one trial come from the same runs and hang together, so the test of Kolmogorov and Smirnov, which "
+            "supposes independent ones, has one figure of each trial; trials have seeds of their own.", "",
             "| scores | figure | found | asked for | verdict |", "|---|---|---:|---|---|",
         ]
         lines += [f"| {row.where} | {row.name} | {number(row.estimate.value)} | {row.rule} | {row.verdict} |"

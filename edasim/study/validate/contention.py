@@ -118,7 +118,7 @@ def contention(clients: int, calls: dict[str, float], times_ms: dict[str, float]
 
         rule = Meets(lambda estimate: estimate.value == 1.0, "in the published order: " + " < ".join(ranks))
         quantities.append(Quantity(f"{what}, order of the policies", 1.0, rule, in_order))
-    said = f"{clients} clients, {runs} times as many runs as the size says: a script on the engine's Clock, Draws and RetryPolicy"
+    said = f"{clients} clients, {runs} x size runs: a script on the engine's Clock, Draws and RetryPolicy"
     return (Trial("script", sample, tuple(quantities), 4, 1, runs, said=said),)
 
 

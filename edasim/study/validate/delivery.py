@@ -342,13 +342,13 @@ def prefetching(one_way_ms: int, work_ms: int, prefetches: tuple[int, ...]) -> t
 
 
 CASES = (
-    Case("F01", repeated(0.1, (250_000, 4_000))),
-    Case("F02", failing_and_repeated(0.3, 0.1, (3_000, 1_000))),
+    Case("F01", repeated(0.1, (235_000, 3_000))),
+    Case("F02", failing_and_repeated(0.3, 0.1, (1_200, 600))),
     Case("F03", at_most_once(0.02, 100_000, 0.0017708754896942924)),
-    Case("F04", auto_commit(100, 5, (55, 10))),
+    Case("F04", auto_commit(100, 5, (62, 5))),
     Case("F05", window(100, 1000, (8, 12))),
     Case("F07", collisions({32: 100_000, 64: 10**9, 24: 1000}, 0.0001, (24, 1000))),
-    Case("F09", overtaken(50, 100, (3_000, 1_000))),
+    Case("F09", overtaken(50, 100, (1_200, 600))),
     Case("F11", group_limit(6, 100, (3, 6, 12))),
     Case("F12", uneven(10, 4, 40, 100)),
     Case("F14", outage(100, 125, 600, 60)),

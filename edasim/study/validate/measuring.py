@@ -7,6 +7,7 @@ import math
 from edasim.scenario.value import Scenario
 from edasim.simulate import Run, simulate
 from edasim.study.precision import interval
+from edasim.study.replicate import replication_seed
 from edasim.study.validate import formulas
 from edasim.study.validate.case import Case, Numbers, Quantity, Shop, Trial
 from edasim.study.validate.rules import Exact, Meets
@@ -14,8 +15,11 @@ from edasim.study.validate.shops import ALL, lasting, single_station
 
 
 def percentiles(latest_ms: int, exact: dict[str, float]) -> tuple[Trial, ...]:
-    """So many orders at one instant and a millisecond of work for each: latencies of 1, 2, 3 ... ms."""
-    scenario = single_station(f"batches of {latest_ms} at constant 1/s", "1ms", duration="1.5s")
+    """So many orders at one instant and a millisecond of work for each: latencies of 1, 2, 3 ... ms.
+
+    The placing of orders ends while half of them are under way; they count nonetheless.
+    """
+    scenario = single_station(f"batches of {latest_ms} at constant 1/s", "1ms", duration=f"{1000 + latest_ms // 2}ms")
 
     def read(run: Run) -> Numbers:
         spread = run.summary().as_dict()["completion_latency_s"]
@@ -35,7 +39,7 @@ def covered(arrivals: float, rate: float, messages: tuple[int, int], seed: int) 
     """Whether the 95% interval over 30 replications of so many messages, less the warm-up, holds the mean sojourn."""
     warm_up, measured = messages[0], messages[1] - messages[0]
     scenario = experiment(arrivals, rate, warm_up, measured)
-    means = [float(simulate(scenario, "monolith", seed + number).summary().completion_latency_s.mean())
+    means = [float(simulate(scenario, "monolith", replication_seed(seed, number)).summary().completion_latency_s.mean())
              for number in range(30)]
     found = interval(means)
     return found.low <= formulas.single(arrivals, rate)["W"] <= found.high

@@ -167,11 +167,11 @@ def fan_percentiles(means_ms: float, sizes: dict[int, tuple[int, int]]) -> tuple
 
 
 CASES = (
-    Case("B01", tandem(0.6, (1.0, 0.8), 0.015, (60_000, 5_000))),
-    Case("B03", fork_of_two(0.5, 1.0, (30_000, 3_000))),
-    Case("B05", fork_of_many(0.5, 1.0, 3, 3.430, (60_000, 3_000))),
+    Case("B01", tandem(0.6, (1.0, 0.8), 0.015, (20_000, 3_000))),
+    Case("B03", fork_of_two(0.5, 1.0, (6_000, 1_500))),
+    Case("B05", fork_of_many(0.5, 1.0, 3, 3.430, (12_000, 1_500))),
     Case("B06", zero_load(3, 1.0, (400, 300))),
-    Case("E01", slow_leaves(100, 1, (400, 60))),
+    Case("E01", slow_leaves(100, 1, (330, 30))),
     Case("E02", many_slow_leaves(20, 100, 0.01, (520, 10))),
-    Case("E03", fan_percentiles(10.0, {1: (5_000, 1_000), 10: (2_000, 500), 100: (900, 60)})),
+    Case("E03", fan_percentiles(10.0, {1: (3_500, 800), 10: (1_500, 300), 100: (750, 50)})),
 )

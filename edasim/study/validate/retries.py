@@ -192,10 +192,10 @@ def jittered(jitter: str, base_s: float, cap_s: float, retries: int, sizes: tupl
 
 CASES = (
     Case("D01", given_up(0.3, 3, 100_000)),
-    Case("D04", fed_back(0.5, 0.2, None, ("lambda_eff", "L", "W", "attempts"), (40_000, 3_000))),
-    Case("D05", fed_back(0.5, 0.2, 4, ("lambda_eff", "L", "W"), (40_000, 3_000))),
+    Case("D04", fed_back(0.5, 0.2, None, ("lambda_eff", "L", "W", "attempts"), (25_000, 2_500))),
+    Case("D05", fed_back(0.5, 0.2, 4, ("lambda_eff", "L", "W"), (18_000, 2_500))),
     Case("D06", boundary(0.5, 0.45, 0.55, 20_000, 20)),
     Case("D07", fixed_waits(1, 30, {"sum5": 5, "sum8": 8})),
-    Case("D08", jittered("full", 1, 30, 5, (2_500, 500))),
-    Case("D09", jittered("equal", 1, 30, 5, (2_500, 500))),
+    Case("D08", jittered("full", 1, 30, 5, (1_300, 500))),
+    Case("D09", jittered("equal", 1, 30, 5, (1_300, 500))),
 )

@@ -11,7 +11,7 @@ from edasim.study.executors import Executor
 from edasim.study.validate.case import Case, Numbers, Quantity, Trial, trial_seed
 from edasim.study.validate.cases import cases
 from edasim.study.validate.laws import Law, laws
-from edasim.study.validate.rules import BROKEN, HOLDS, IMPRECISE, Estimate, as_normal
+from edasim.study.validate.rules import BROKEN, HOLDS, IMPRECISE, Absolute, Estimate, Statistical, as_normal
 
 SHIPPED_SEED = 1
 Progress = Callable[[int, int], None]
@@ -114,10 +114,12 @@ def run(wanted: Mapping[str, Case], seed: int, quick: bool, executor: Executor, 
 def judged(law: str, trial: Trial, quantity: Quantity, found: Sequence[Numbers], quick: bool) -> Row:
     """One figure with its verdict."""
     estimate = quantity.estimate(found)
-    by_ratio = getattr(quantity.rule, "by_ratio", False)
+    scored = isinstance(quantity.rule, (Statistical, Absolute))
+    by_ratio = isinstance(quantity.rule, Statistical) and quantity.rule.by_ratio
+    score = estimate.score(quantity.exact, by_ratio) if scored else math.nan
     verdict = quantity.rule.judge(estimate, quantity.exact, by_z_alone=quick or trial.also)
-    return Row(law, trial.where, quantity.name, quantity.exact, estimate, estimate.score(quantity.exact, by_ratio),
-               verdict, quantity.rule.words(), len(found), trial.size(quick), trial.also, quantity.published)
+    return Row(law, trial.where, quantity.name, quantity.exact, estimate, score, verdict, quantity.rule.words(),
+               len(found), trial.size(quick), trial.also, quantity.published)
 
 
 def exit_code(rows: Sequence[Row]) -> int:

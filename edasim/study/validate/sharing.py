@@ -102,7 +102,7 @@ def shared(arrivals: float, mean_s: float, works: Sequence[str], sizes: tuple[in
 
 
 CASES = (
-    Case("A19", unlimited(50.0, 0.2, 20, (400_000, 8_000))),
-    Case("A20", priorities({"high": 0.2, "low": 0.6}, 1.0, (30_000, 4_000))),
-    Case("A23", shared(3.0, 0.2, ("exponential 200ms", "200ms"), (20_000, 4_000))),
+    Case("A19", unlimited(50.0, 0.2, 20, (1_700_000, 8_000))),
+    Case("A20", priorities({"high": 0.2, "low": 0.6}, 1.0, (14_000, 3_000))),
+    Case("A23", shared(3.0, 0.2, ("exponential 200ms", "200ms"), (10_000, 2_500))),
 )

@@ -12,8 +12,8 @@ from edasim.scenario.value import Scenario
 from edasim.simulate import Run
 from edasim.study.validate import formulas
 from edasim.study.validate.case import Case, Numbers, Quantity, Shop, Trial, by_shop, mean_of, quotient
-from edasim.study.validate.rules import Absolute, Meets, Relative, Statistical
-from edasim.study.validate.shops import Parts, single_station
+from edasim.study.validate.rules import Absolute, Exact, Meets, Relative, Statistical
+from edasim.study.validate.shops import Parts, shop, single_station
 
 # --- D14: a storm ----------------------------------------------------------------------------------------------------
 
@@ -66,9 +66,9 @@ def recovers(  # noqa: PLR0913 - the numbers of a storm, and what must come of i
     """It recovers, after so long."""
     rule = Meets(lambda estimate: abs(estimate.value - exact_s) <= most_s, f"recovers within {most_s:g} s of that")
     quantity = Quantity(f"{name}: seconds to recover", exact_s, rule, mean_of("seconds"))
-    shop = Shop(lambda _size: storm(capacity, arrivals, client, span_s), "rpc",
-                lambda run: {"seconds": recovery_s(run)})
-    return Trial("rpc", shop, (quantity,), round(arrivals * span_s), round(arrivals * span_s), 1, most_at_once=10**9)
+    tried = Shop(lambda _size: storm(capacity, arrivals, client, span_s), "rpc",
+                 lambda run: {"seconds": recovery_s(run)})
+    return Trial("rpc", tried, (quantity,), round(arrivals * span_s), round(arrivals * span_s), 1, most_at_once=10**9)
 
 
 def never(capacity: float, arrivals: float, client: Parts, span_s: int, name: str) -> Trial:
@@ -82,8 +82,8 @@ def never(capacity: float, arrivals: float, client: Parts, span_s: int, name: st
     quantities = (Quantity(f"{name}: never recovers", 1.0, yes, mean_of("never")),
                   Quantity(f"{name}: offered per s", 2 * arrivals, Relative(0.01), mean_of("offered")),
                   Quantity(f"{name}: goodput per s", 0.0, none, mean_of("good")))
-    shop = Shop(lambda _size: storm(capacity, arrivals, client, span_s), "rpc", read)
-    return Trial("rpc", shop, quantities, round(arrivals * span_s), round(arrivals * span_s), 1, most_at_once=10**9)
+    tried = Shop(lambda _size: storm(capacity, arrivals, client, span_s), "rpc", read)
+    return Trial("rpc", tried, quantities, round(arrivals * span_s), round(arrivals * span_s), 1, most_at_once=10**9)
 
 
 def storms(capacity: float) -> tuple[Trial, ...]:
@@ -135,6 +135,26 @@ def breaker(fails: float, failures: int, sizes: tuple[int, int]) -> tuple[Trial,
     return by_shop(build, ("monolith", "rpc", "kafka", "rabbitmq"), calls_until_open, quantities, *sizes, said=said)
 
 
+def probing(failures: int, workers: int, probes: int) -> Trial:
+    """Everything fails and many call at once: a half-open breaker lets so many probes through before it opens again."""
+    spec = {"failures": failures, "open-for": "50ms", "probes": probes}
+    payment = {"work": "20ms", "workers": workers, "fails": "100%", "breaker": spec}
+    scenario = shop("constant 2000/s", {"payment": payment}, duration="5s", retry={"attempts": 1},
+                    architectures={"rpc": {"open-requests": 1_000_000}})
+
+    def read(run: Run) -> Numbers:
+        verbs = run.facts.verbs
+        probed, most, inside = 0, 0, False
+        for verb in verbs[np.isin(verbs, [Verb.started, Verb.half_opened, Verb.opened])].tolist():
+            inside = verb == Verb.half_opened or (inside and verb == Verb.started)
+            probed = probed + 1 if verb == Verb.started else 0
+            most = max(most, probed if inside else 0)
+        return {"probes": float(most)}
+
+    quantity = Quantity("most calls let through by a half-open breaker", float(probes), Exact(), mean_of("probes"))
+    return Trial("rpc", Shop(lambda _size: scenario, "rpc", read), (quantity,), 1, 1, 1)
+
+
 # --- D18: a budget ---------------------------------------------------------------------------------------------------
 
 
@@ -162,6 +182,6 @@ def budget(fails: float, earns: float, cap: int, orders: int, most: float) -> tu
 
 CASES = (
     Case("D14", storms(300.0)),
-    Case("D16", breaker(0.5, 5, (20_000, 4_000))),
+    Case("D16", (*breaker(0.5, 5, (13_000, 3_000)), probing(5, 20, 1))),
     Case("D18", budget(0.5, 0.1, 10, 100_000, 0.003)),
 )

@@ -19,6 +19,7 @@ from edasim.commands.opening import app as open_app
 from edasim.commands.opening import lab
 from edasim.commands.reporting import report
 from edasim.commands.sweeping import sweep
+from edasim.commands.validating import validate
 from edasim.commands.weighing import sensitivity
 from edasim.version import __version__
 
@@ -32,7 +33,7 @@ app = typer.Typer(
     help="A flight simulator for event-driven architecture: the same orders through four ways to build a shop.",
     epilog=f"{EXIT_CODES}\n\nBegin with: edasim demo",
 )
-for command in (run, compare, sweep, find, sensitivity, report, check, describe, lab, doctor):
+for command in (run, compare, sweep, find, sensitivity, report, validate, check, describe, lab, doctor):
     app.command(epilog=EXIT_CODES)(command)
 app.command("app", epilog=EXIT_CODES)(open_app)
 

@@ -40,8 +40,8 @@ def validate(
 
     Example: edasim validate --quick --workers 2 --only A01 --only F14
     """
+    from edasim.core.files import write_whole
     from edasim.study.executors import executor_for
-    from edasim.study.files import write_text
     from edasim.study.validate import page, running, scores
 
     folder = usable_folder(out)
@@ -57,7 +57,7 @@ def validate(
     else:
         print(page.as_text(rows))
     if folder is not None:
-        write_text(folder / "validation.md", page.as_page(rows, wanted, seed, quick))
-        write_text(folder / "validation.json", data)
+        write_whole(folder / "validation.md", page.as_page(rows, wanted, seed, quick))
+        write_whole(folder / "validation.json", data)
     sys.stdout.flush()
     raise typer.Exit(running.exit_code(rows))

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from edasim.core.files import write_whole
 from edasim.study.executors import Executor, executor_for
-from edasim.study.files import write_text
 from edasim.study.replicate import replication_seed
 from edasim.study.validate import running
 from edasim.study.validate.laws import laws
@@ -52,7 +52,7 @@ class Audit:
         """Write it down."""
         data: dict[str, Any] = {"seed": self.seed, "version": __version__, "hits": self.hits,
                                 "scores": [{"every": one.every, "one_each": one.one_each} for one in self.scores]}
-        write_text(self.file, json.dumps(data))
+        write_whole(self.file, json.dumps(data))
 
     def cover(self, experiments: int, executor: Executor) -> None:
         """J01: do what is missing of so many experiments."""
@@ -127,7 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     audit, executor = Audit(chosen.seed, chosen.kept), executor_for(chosen.workers)
     audit.cover(chosen.experiments, executor)
     audit.score(chosen.seeds, executor)
-    write_text(chosen.page, audit.page())
+    write_whole(chosen.page, audit.page())
     print(audit.page())
     if len(audit.hits) < EXPERIMENTS or len(audit.scores) < SEEDS:
         say(f"Not the whole audit: {EXPERIMENTS} experiments and {SEEDS} seeds are asked for.")

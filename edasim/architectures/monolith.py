@@ -5,8 +5,8 @@ import math
 from collections import deque
 from heapq import heappop, heappush
 from itertools import count
-from math import prod
 
+from edasim.architectures.database import Database
 from edasim.architectures.steps import StepOrder
 from edasim.core.clock import Stage, Timer
 from edasim.core.conservation import Counts, queue_imbalance
@@ -67,17 +67,10 @@ class Monolith:
         self._down = 0
         self._number = count()
         self.order = StepOrder(shop.scenario)
-        self._commit_ns = world.draws.sequential(
-            "commit", "database", shop.scenario.wire.latency("database-commit").quantile_ns)
-        self._refusing: list[float] = []
-        self._database_luck = world.draws.sequential("fault", "database")
-        self._committed: Stage = self._commits
+        self.database = Database(world, shop.scenario.wire.latency("database-commit").quantile_ns, self._committed)
         self._again: Stage = self._after_backoff
         self._guards = shop.guards()
         self._start = self._start_guarded if self._guards else self._start_plainly
-        self._held: list[Worker] = []
-        self._database_stops = 0
-        self._slowness: list[float] = []
         place = Place("queue", "orders")
         self.routed = world.writer(Verb.routed, place)
         self.delivered = world.writer(Verb.delivered, place)
@@ -200,7 +193,7 @@ class Monolith:
     def _step(self, thread: Worker) -> None:
         transaction = self.busy[thread]
         if not transaction.steps:
-            self._begin_commit(thread)
+            self.database.commit(thread)
             return
         _, _, transaction.service, transaction.message = heappop(transaction.steps)
         transaction.attempt = 1
@@ -273,19 +266,8 @@ class Monolith:
 
     # --- the transaction's end --------------------------------------------------------------------------------
 
-    def _begin_commit(self, thread: Worker) -> None:
-        if self._database_stops:
-            self._held.append(thread)
-            return
-        delay_ns = round(self._commit_ns.draw() * prod(self._slowness))
-        if delay_ns:
-            thread.wait(self._committed, delay_ns)
-        else:
-            self._commits(thread.timer)
-
-    def _commits(self, timer: Timer) -> None:
-        thread: Worker = timer.owner
-        if self._refusing and self._database_luck.draw() < max(self._refusing):
+    def _committed(self, thread: Worker, ok: bool) -> None:
+        if not ok:
             self._end(thread, False, "database failed")
             return
         for service, message in self.busy[thread].effects:
@@ -314,8 +296,7 @@ class Monolith:
             self._abandon(service, self.busy[thread])
         else:
             thread.drop()
-        if thread in self._held:
-            self._held.remove(thread)
+        self.database.forget({thread})
         self._end(thread, False, "cancelled")
 
     # --- faults and changes -----------------------------------------------------------------------------------
@@ -336,7 +317,7 @@ class Monolith:
             self.dropped(transaction.request.message.id)
             self.shop.client.answer(transaction.request, False, "process crashed")
             self.idle.append(self._new_thread())
-        self._held.clear()
+        self.database.forget(set(threads))
         while self.queue:
             request = self.queue.popleft()
             self.dropped(request.message.id)
@@ -358,28 +339,22 @@ class Monolith:
 
     def refuse(self, part: str, share: float) -> Mend:
         """The database refuses a share of the commits."""
-        self._refusing.append(share)
-        return lambda: self._refusing.remove(share)
+        return self.database.refuse(share)
 
     def hold(self, part: str) -> None:
         """The database makes no progress."""
-        self._database_stops += 1
+        self.database.hold()
 
     def release(self, part: str) -> None:
         """The database goes on."""
-        self._database_stops -= 1
-        if not self._database_stops:
-            held, self._held = self._held, []
-            for thread in held:
-                self._begin_commit(thread)
+        self.database.release()
 
     def crash_part(self, part: str) -> None:
         """What is committed is on disk; what is not waits for the database and is tried again."""
 
     def slow_part(self, part: str, factor: float) -> Mend:
         """The database takes longer to commit."""
-        self._slowness.append(factor)
-        return lambda: self._slowness.remove(factor)
+        return self.database.slow_down(factor)
 
     def connects(self, one: str, other: str) -> bool:
         """There are no links in one process."""
@@ -392,7 +367,7 @@ class Monolith:
         """More or fewer threads and cores, another commit time."""
         assert scenario.architectures.monolith is not None
         self.options = scenario.architectures.monolith
-        self._commit_ns.use(scenario.wire.latency("database-commit").quantile_ns)
+        self.database.use(scenario.wire.latency("database-commit").quantile_ns)
         if self._processor is not None:
             self._processor.use(self.options.cores)
         self._fill()

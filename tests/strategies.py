@@ -162,6 +162,7 @@ BUDGET: dict[str, tuple[float, Callable[[Dice], Any]]] = {
 STORE: dict[str, tuple[float, Callable[[Dice], Any]]] = {
     "replication": (0.4, lambda dice: dice.pick(["all", "quorum-only"])),
     "readers": (0.4, lambda dice: dice.chance(0.5)),
+    "handoff": (0.4, lambda dice: dice.chance(0.5)),
     **{step: (0.4, random_duration(0, 20)) for step in ("write", "write-ack", "read", "read-reply")},
 }
 

@@ -26,7 +26,6 @@ from edasim.scenario.broker_options import SECTIONS
 from edasim.scenario.reading import load
 from edasim.study.compare import Interrupted, compare
 from edasim.study.comparison import Comparison, json_text
-from edasim.study.table import PrintedTable
 from tests.study_worlds import SMALL, small_comparison, small_shop
 
 HOSTILE = """
@@ -126,7 +125,7 @@ def test_every_picture_is_whole_and_has_a_text_that_says_what_is_seen() -> None:
     alts = [picture["alt"] for picture in pictures]
     assert "Payment down for 2 s" in alts[0]
     assert len(set(alts)) == len(alts)
-    assert "checkout to OrderPlaced" in alts[1 + len(CHARTS) + 2]
+    assert any("checkout to OrderPlaced" in alt for alt in alts)
     assert len(small_text()) < 3_000_000
 
 
@@ -232,20 +231,12 @@ def test_options_are_told_by_how_they_are_treated() -> None:
     assert fidelity(shop, "monolith") is None
 
 
-def test_theory_of_the_queues_is_taken_up_where_there_is_one(undrawn: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Theory:
-        def table(self) -> PrintedTable:
-            table = PrintedTable(caption="≈ is an approximation")
-            for head in ("", "model", "wait"):
-                table.add_column(head)
-            table.add_row("wait, payment\n  in theory", "M/M/3 <b>", "2 ms\n≈ 3 ms")
-            return table
-
-    assert "Load against capacity" in Page(report_text(one_run())).text
-    monkeypatch.setattr(Comparison, "theory", lambda self: Theory(), raising=False)
-    text = report_text(one_run())
-    assert "wait, payment\nin theory</th><td class=\"text\">M/M/3 &lt;b&gt;</td>" in text
-    assert "≈ 3 ms" in text and "≈ is an approximation" in text
+def test_theory_of_the_queues_is_in_it(undrawn: None) -> None:
+    comparison = one_run()
+    names = {row.prediction.name for row in comparison.theory().rows}
+    text = Page(report_text(comparison)).text
+    assert "Load against capacity" in text
+    assert names and all(name in text for name in names)
 
 
 def test_hostile_texts_stay_texts() -> None:

@@ -26,21 +26,25 @@ from tests.mutations import mutated
 HANGS_AFTER_S = 20
 MOST_MORE_BYTES = 200_000_000
 MOST_EVENTS = 5_000
+_DATA_PAGES = 5
+"""The place of data and stack in /proc/self/statm."""
 
 
 def hold_down() -> None:
     """Let no file take more than 200 MB beside what there is already, where the system can be told so; and do not wait
     for a million events before time is said to stand still.
+
+    What counts is memory that can be written to: a thread reserves addresses by the hundred megabytes and uses none.
     """
     clock.SAME_INSTANT_LIMIT = clock.STRIDE
     try:
         import resource
 
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        pages = int(Path("/proc/self/statm").read_text().split()[_DATA_PAGES])
     except (ImportError, OSError):
         return
     most = pages * resource.getpagesize() + MOST_MORE_BYTES
-    resource.setrlimit(resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_DATA, (most, resource.RLIM_INFINITY))
 
 
 def read(file: Path) -> str:

@@ -8,12 +8,59 @@ from dataclasses import replace
 import numpy as np
 
 from edasim.core.journal import Verb
+from edasim.core.world import World
+from edasim.scenario.retry_policy import Retry
 from edasim.scenario.value import Scenario
+from edasim.services.retry import RetryPolicy
 from edasim.simulate import Run
 from edasim.study.validate import formulas
 from edasim.study.validate.case import Case, Numbers, Quantity, Shop, Trial, by_shop, mean_of, quotient
 from edasim.study.validate.rules import Absolute, Exact, Meets, Relative, Statistical
 from edasim.study.validate.shops import Parts, shop, single_station
+
+# --- D13: layers -----------------------------------------------------------------------------------------------------
+
+
+def nested(layers: int, attempts: int) -> int:
+    """How often the backend is called when each layer tries by the engine's policy and the backend is down."""
+    policy = RetryPolicy(World(1), "layer", Retry.model_validate({"attempts": attempts, "backoff": "none"}))
+
+    def call(above: int) -> int:
+        if above == 0:
+            return 1
+        made = calls = 0
+        while made == 0 or policy.allows(made):
+            calls += call(above - 1)
+            made += 1
+        return calls
+
+    return call(layers)
+
+
+def layers(cases: dict[str, tuple[int, int]], both: tuple[int, int]) -> tuple[Trial, ...]:
+    """attempts^layers: the policy within itself; and customers who try again above callers who do, in a shop."""
+
+    def script(_seed: int, _size: int) -> Numbers:
+        return {name: float(nested(*case)) for name, case in cases.items()}
+
+    tries, attempts = both
+
+    def build(_size: int) -> Scenario:
+        scenario = single_station("constant 10/s", "1ms", duration="2s", client={"timeout": "none", "retries": tries - 1},
+                                  retry={"attempts": attempts, "backoff": "none"})
+        return scenario.change({"services.payment.fails": "100%"})
+
+    def read(run: Run) -> Numbers:
+        return {"started": float(np.sum(run.facts.verbs == Verb.started)) / run.summary().outcomes["placed"]}
+
+    exact = tuple(Quantity(name, float(attempts**count), Exact(), published=name)
+                  for name, (count, attempts) in cases.items())
+    lived = (Quantity(f"{tries} tries of customers x {attempts} of callers", float(tries * attempts), Exact(),
+                      mean_of("started")),)
+    said = "RetryPolicy.allows in so many loops, each within another"
+    return (Trial("retry policy", script, exact, 1, 1, 1, said=said),
+            *(Trial(name, Shop(build, name, read), lived, 1, 1, 1) for name in ("rpc", "monolith")))
+
 
 # --- D14: a storm ----------------------------------------------------------------------------------------------------
 
@@ -181,6 +228,7 @@ def budget(fails: float, earns: float, cap: int, orders: int, most: float) -> tu
 
 
 CASES = (
+    Case("D13", layers({"3x4": (3, 4), "5x3": (5, 3)}, (4, 4))),
     Case("D14", storms(300.0)),
     Case("D16", (*breaker(0.5, 5, (13_000, 3_000)), probing(5, 20, 1))),
     Case("D18", budget(0.5, 0.1, 10, 100_000, 0.003)),

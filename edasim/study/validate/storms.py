@@ -46,7 +46,8 @@ def layers(cases: dict[str, tuple[int, int]], both: tuple[int, int]) -> tuple[Tr
     tries, attempts = both
 
     def build(_size: int) -> Scenario:
-        scenario = single_station("constant 10/s", "1ms", duration="2s", client={"timeout": "none", "retries": tries - 1},
+        client = {"timeout": "none", "retries": tries - 1}
+        scenario = single_station("constant 10/s", "1ms", duration="2s", client=client,
                                   retry={"attempts": attempts, "backoff": "none"})
         return scenario.change({"services.payment.fails": "100%"})
 

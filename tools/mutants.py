@@ -82,7 +82,7 @@ MUTANTS = (
         "return (hash(data) & 0x7FFFFFFF) % partitions"), laws=("A22",),
         tests=("tests/test_kafka_partitioner.py",)),
     Mutant("standard error from correlated samples", changed(
-        "study/replicate.py", "    if replication == 0:", "    replication //= 3\n    if replication == 0:"),
+        "study/replicate.py", "    if replication == 0:", "    replication //= 5\n    if replication == 0:"),
         laws=("J01",)),
     Mutant("standard error without the root of n - 1 degrees", changed(
         "study/precision.py", "math.sqrt(_variance(values) / n)", "math.sqrt(_variance(values)) / n"), laws=("J01",)),

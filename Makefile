@@ -6,7 +6,7 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo lab handout test check bench fuzz screenshots
+.PHONY: help demo lab handout test check bench fuzz screenshots validate audit mutants
 
 help: ## List these jobs.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -35,6 +35,15 @@ bench: .venv/.ready-to-work ## Measure the speed beside two plain models and Ciw
 fuzz: .venv/.ready-to-work ## Run 10,000 random scenarios and mutated files (SEED=123 runs one again, FROM=123 goes on there).
 	@$(RUN) -m tools.fuzz $(if $(SEED),--seed $(SEED),--from $(or $(FROM),1) --number $(or $(NUMBER),10000))
 	$(if $(SEED),,@$(RUN) -m tools.mutate $(or $(FROM),1) $(or $(NUMBER),10000))
+
+validate: .venv/.ready-to-run ## Compare the engine with 67 laws at full size, on two cores, and write docs/validation.md (25 minutes).
+	@$(RUN) -m edasim validate --workers 2 --out docs
+
+audit: .venv/.ready-to-run ## See whether the error bars are true and write docs/audit.md (two hours; what was stopped goes on).
+	@$(RUN) -m edasim.study.audit --workers 2
+
+mutants: .venv/.ready-to-work ## Plant defects in a copy and see that a law or a test catches each; writes docs/mutants.md.
+	@$(RUN) tools/mutants.py
 
 screenshots: .venv/.ready-to-work ## Take the pictures of the lab in docs/images from a real browser (it needs chromium).
 	@$(RUN) tools/screenshots.py

@@ -25,6 +25,7 @@ class SlowProgress:
             TimeRemainingColumn(),
             console=console,
             transient=console.is_terminal,
+            refresh_per_second=2,  # ten times a second takes a tenth of a core from what it shows
         )
         self._task = self._bar.add_task(what, total=None)
         # A single run may itself take long, so that a clock has to start the bar.

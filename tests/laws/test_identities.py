@@ -7,47 +7,25 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from edasim.core.journal import Facts, Verb
 from edasim.simulate import Run, simulate
+from edasim.study.validate.identities import (
+    CRASH,
+    FAULTS,
+    KEPT,
+    SERVICES,
+    day,
+    in_logs,
+    in_queues,
+    queue_moves,
+    stays_ns,
+    unanswered,
+    whole_days,
+)
 from tests.laws.estimates import assert_near
-from tests.laws.shops import ALL, Parts, Scenario, architectures, shop
+from tests.laws.shops import ALL, Parts, shop
 
-SERVICES = {
-    "inventory": {"work": "lognormal p50 15ms p99 60ms", "workers": 2, "publishes": "StockReserved"},
-    "payment": {"work": "exponential 30ms", "workers": 3, "fails": "10%", "poison": "0.5%",
-                "publishes": {"PaymentCaptured": "90%", "PaymentFailed": "10%"}},
-    "shipping": {"work": "gamma mean 20ms cv 0.7", "workers": 2, "handles": ["PaymentCaptured", "StockReserved"]},
-    "notification": {"work": "uniform 1ms..40ms", "workers": 2, "required": False, "idempotent": True},
-}
-KEPT = {"client": {"timeout": "5s", "retries": 1}, "wire": {"base": "default", "duplicates": "2%"},
-        "producer": {"keys": "uniform over 50", "key": "customer"}}
-FAULTS: Parts = {
-    "outage": {"unavailable": "payment", "at": "6.3s", "for": "2s"},
-    "slow-mail": {"slow": "notification", "by": "3x", "at": "4.1s", "for": "5s"},
-    "flaky": {"failing": "inventory", "share": "40%", "at": "9.7s", "for": "1.5s"},
-    "broken-line": {"lossy": "shipping", "share": "2%", "at": "3.3s", "for": "6s"},
-}
-CRASH: Parts = {"crash": {"crash": "inventory", "at": "11.9s", "for": "1s", "workers": 1}}
-RETRY: Parts = {"attempts": 4, "backoff": "none"}
-QUORUM: Parts = {"queue": {"x-queue-type": "quorum", "x-max-length": 40, "x-overflow": "reject-publish"}}
-
-
-def day(profile: str, faults: Parts, **rest: object) -> Scenario:
-    """A shop with everything in it that goes wrong, which begins and ends empty."""
-    built = architectures(threads=7, partitions=6) | {"rabbitmq": rest.pop("rabbitmq", {})}
-    return shop(f"profile {profile}", SERVICES, duration="20s", faults=faults, architectures=built, **{**KEPT, **rest})
-
-
-WHOLE_DAYS = {
-    "calm": day("40/s 20/s each 10s", {}),
-    "faults": day("40/s 20/s each 10s", FAULTS),
-    "crash": day("40/s 20/s each 10s", FAULTS | CRASH),
-    "retries aside": day("40/s 20/s each 10s", FAULTS, retry=RETRY | {"where": "aside", "backoff": "fixed 80ms"}),
-    "retries at the back": day("40/s 20/s each 10s", FAULTS, retry=RETRY | {"where": "back"}),
-    "no room": day("90/s 20/s each 10s", FAULTS, rabbitmq=QUORUM),
-}
+WHOLE_DAYS = whole_days()
 EVERYWHERE = [(name, architecture) for name in WHOLE_DAYS for architecture in ALL]
 
 
@@ -85,25 +63,6 @@ def test_the_area_under_the_open_orders_is_the_sum_of_their_times(name: str, arc
     assert close(area, float((left_s - orders.placed_s).sum()))
 
 
-def queue_moves(run: Run) -> dict[str, tuple[Facts, Facts]]:
-    """For each queue of a broker or a server what came in and what left, straight from the journal."""
-    out = (Verb.acknowledged, Verb.dropped, Verb.expired, Verb.dead_lettered)
-    moves = {}
-    for number, place in enumerate(run.places):
-        if place.kind == "queue" and place.detail != "parking":
-            here = run.facts.only(run.facts.places == number)
-            moves[place.name] = here.only(here.verbs == Verb.routed), here.only(np.isin(here.verbs, out))
-    return moves
-
-
-def sojourns_ns(came: Facts, left: Facts) -> NDArray[np.int64]:
-    """How long each entry was in: what is with a message for the nth time leaves at that message's nth leaving."""
-    order = [np.lexsort((facts.times_ns, facts.numbers)) for facts in (came, left)]
-    assert came.numbers[order[0]].tolist() == left.numbers[order[1]].tolist(), "not all that came has left"
-    times: NDArray[np.int64] = left.times_ns[order[1]] - came.times_ns[order[0]]
-    return times
-
-
 @pytest.mark.parametrize("name, architecture", [one for one in EVERYWHERE if one[1] != "kafka"])
 def test_littles_law_holds_in_every_queue_to_the_nanosecond(name: str, architecture: str) -> None:
     for queue, (came, left) in queue_moves(whole(name, architecture)).items():
@@ -112,7 +71,7 @@ def test_littles_law_holds_in_every_queue_to_the_nanosecond(name: str, architect
         order = np.lexsort((-moves, times))
         length = np.cumsum(moves[order])
         area = int(np.sum(length[:-1] * np.diff(times[order]))) if len(length) else 0
-        stays = sojourns_ns(came, left)
+        stays = stays_ns(came, left)
         assert np.all(stays >= 0) and np.all(length >= 0), queue
         assert area == int(stays.sum()), queue
 
@@ -153,38 +112,6 @@ def test_work_without_failures_is_exactly_what_was_drawn(architecture: str) -> N
 
 
 # --- F10 ------------------------------------------------------------------------------------------------------------
-
-
-def in_queues(run: Run) -> Counter[int]:
-    """The messages that a queue has and has not let go, by what the journal counts."""
-    here: Counter[int] = Counter()
-    for came, left in queue_moves(run).values():
-        here.update(came.numbers.tolist())
-        here.subtract(left.numbers.tolist())
-    assert min(here.values(), default=0) >= 0, "a message left a queue more often than it came"
-    return +here
-
-
-def in_logs(run: Run) -> Counter[int]:
-    """The messages at or above a group's committed offset, by what the journal says of both."""
-    logs: dict[str, list[int]] = {}
-    for number, place in enumerate(run.places):
-        if place.kind == "partition" and place.detail != "parking":
-            here = run.facts.only(run.facts.places == number)
-            logs[place.name] = here.numbers[here.verbs == Verb.appended].tolist()
-    owed: Counter[int] = Counter()
-    for number, place in enumerate(run.places):
-        _, _, partition = place.name.partition(" ")
-        if place.kind == "group" and partition in logs:
-            here = run.facts.only((run.facts.places == number) & (run.facts.verbs == Verb.committed))
-            owed.update(logs[partition][int(here.numbers[-1]) if len(here) else 0:])
-    return owed
-
-
-def unanswered(run: Run) -> set[int]:
-    """The messages of orders that are neither accepted nor refused."""
-    answered = np.isin(run.facts.verbs, [Verb.accepted, Verb.refused])
-    return set(run.facts.numbers[run.facts.verbs == Verb.placed]) - set(run.facts.numbers[answered])
 
 
 @pytest.mark.parametrize("architecture", ALL)

@@ -154,7 +154,8 @@ class Trial:
     """A law tried in one place.
 
     `full` and `quick` are the sizes of one replication (mostly orders). `also` is a further place: it is tried at its
-    quick size in a full run too, and judged by z alone. `said` is for the documentation what no scenario says.
+    quick size in a full run too, at half of it in a quick one, and judged by z alone. `said` is for
+    the documentation what no scenario says; `halves` is false where the size is a part of the law.
     """
 
     where: str
@@ -166,9 +167,12 @@ class Trial:
     also: bool = False
     said: str = ""
     most_at_once: int = ORDERS_AT_ONCE
+    halves: bool = True
 
     def size(self, quick: bool) -> int:
         """The size of a replication."""
+        if self.also and self.halves:
+            return math.ceil(self.quick / 2) if quick else self.quick
         return self.quick if quick or self.also else self.full
 
     def replication(self, seed: int, size: int) -> Numbers:

@@ -169,7 +169,8 @@ def collisions(cases: dict[int, int], most: float, simulated: tuple[int, int]) -
                       mean_of("hits"))
     said = "edasim.core.identity.collision_probability; exact is the product of (1 - k / 2^bits)"
     return (Trial("arithmetic", law, quantities, 1, 1, 1, said=said),
-            Trial("draws", drawn, (beside,), 1_000, 1_000, also=True, said="edasim.core.draws.Draws, as ids"))
+            Trial("draws", drawn, (beside,), 1_000, 1_000, also=True, halves=False,
+                  said="edasim.core.draws.Draws, as ids"))
 
 
 # --- F09: overtaken ---------------------------------------------------------------------------------------------------

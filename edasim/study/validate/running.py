@@ -117,8 +117,10 @@ def judged(law: str, trial: Trial, quantity: Quantity, found: Sequence[Numbers],
     scored = isinstance(quantity.rule, (Statistical, Absolute))
     by_ratio = isinstance(quantity.rule, Statistical) and quantity.rule.by_ratio
     score = estimate.score(quantity.exact, by_ratio) if scored else math.nan
-    verdict = quantity.rule.judge(estimate, quantity.exact, by_z_alone=quick or trial.also)
-    return Row(law, trial.where, quantity.name, quantity.exact, estimate, score, verdict, quantity.rule.words(),
+    by_z_alone = quick or trial.also
+    verdict = quantity.rule.judge(estimate, quantity.exact, by_z_alone)
+    asked = Statistical() if by_z_alone and isinstance(quantity.rule, Statistical) else quantity.rule
+    return Row(law, trial.where, quantity.name, quantity.exact, estimate, score, verdict, asked.words(),
                len(found), trial.size(quick), trial.also, quantity.published)
 
 

@@ -8,12 +8,60 @@ from dataclasses import replace
 import numpy as np
 
 from edasim.core.journal import Verb
+from edasim.core.world import World
+from edasim.scenario.retry_policy import Retry
 from edasim.scenario.value import Scenario
+from edasim.services.retry import RetryPolicy
 from edasim.simulate import Run
 from edasim.study.validate import formulas
 from edasim.study.validate.case import Case, Numbers, Quantity, Shop, Trial, by_shop, mean_of, quotient
 from edasim.study.validate.rules import Absolute, Exact, Meets, Relative, Statistical
 from edasim.study.validate.shops import Parts, shop, single_station
+
+# --- D13: layers -----------------------------------------------------------------------------------------------------
+
+
+def nested(layers: int, attempts: int) -> int:
+    """How often the backend is called when each layer tries by the engine's policy and the backend is down."""
+    policy = RetryPolicy(World(1), "layer", Retry.model_validate({"attempts": attempts, "backoff": "none"}))
+
+    def call(above: int) -> int:
+        if above == 0:
+            return 1
+        made = calls = 0
+        while made == 0 or policy.allows(made):
+            calls += call(above - 1)
+            made += 1
+        return calls
+
+    return call(layers)
+
+
+def layers(cases: dict[str, tuple[int, int]], both: tuple[int, int]) -> tuple[Trial, ...]:
+    """attempts^layers: the policy within itself; and customers who try again above callers who do, in a shop."""
+
+    def script(_seed: int, _size: int) -> Numbers:
+        return {name: float(nested(*case)) for name, case in cases.items()}
+
+    tries, attempts = both
+
+    def build(_size: int) -> Scenario:
+        client = {"timeout": "none", "retries": tries - 1}
+        scenario = single_station("constant 10/s", "1ms", duration="2s", client=client,
+                                  retry={"attempts": attempts, "backoff": "none"})
+        return scenario.change({"services.payment.fails": "100%"})
+
+    def read(run: Run) -> Numbers:
+        return {"started": float(np.sum(run.facts.verbs == Verb.started)) / run.summary().outcomes["placed"]}
+
+    exact = tuple(Quantity(name, float(attempts**count), Exact(), published=name)
+                  for name, (count, attempts) in cases.items())
+    lived = (Quantity(f"{tries} tries of customers x {attempts} of callers", float(tries * attempts), Exact(),
+                      mean_of("started")),)
+    said = "RetryPolicy.allows in so many loops, each within another"
+    return (Trial("retry policy", script, exact, 1, 1, 1, said=said),
+            *(Trial(name, Shop(build, name, read), lived, 1, 1, 1) for name in ("rpc", "monolith")))
+
 
 # --- D14: a storm ----------------------------------------------------------------------------------------------------
 
@@ -106,19 +154,23 @@ def storms(capacity: float) -> tuple[Trial, ...]:
 # --- D16: a breaker --------------------------------------------------------------------------------------------------
 
 
-def calls_until_open(run: Run) -> Numbers:
-    """Calls from the breaker's closing (or the start) to its next opening: their sum and how many such stretches."""
-    calls, total, stretches, probing = 0, 0, 0, False
+def calls_until_open(run: Run, most: int) -> Numbers:
+    """Calls from the breaker's closing (or the start) to its next opening: the sum over the first `most` stretches.
+
+    All that a fixed time holds would be short ones rather than long ones: the last, which it cuts off, is a long one.
+    """
+    calls, lengths, probing = 0, [], False
     interesting = np.isin(run.facts.verbs, [Verb.handled, Verb.failed, Verb.opened, Verb.closed])
     for verb in run.facts.verbs[interesting].tolist():
         if verb == Verb.opened:
-            total, stretches = (total, stretches) if probing else (total + calls, stretches + 1)
+            if not probing:
+                lengths.append(calls)
             calls, probing = 0, True
         elif verb == Verb.closed:
             calls, probing = 0, False
         else:
             calls += 1
-    return {"calls": float(total), "stretches": float(stretches)}
+    return {"calls": float(sum(lengths[:most])), "stretches": float(len(lengths[:most]))}
 
 
 def breaker(fails: float, failures: int, sizes: tuple[int, int]) -> tuple[Trial, ...]:
@@ -131,8 +183,10 @@ def breaker(fails: float, failures: int, sizes: tuple[int, int]) -> tuple[Trial,
 
     quantities = (Quantity("mean_calls_to_open", formulas.run_length(failures, fails), Statistical(0.02),
                            quotient("calls", "stretches"), "mean_calls_to_open"),)
-    said = "the last stretch, which does not end in an opening, is left out; a probe that fails begins none"
-    return by_shop(build, ("monolith", "rpc", "kafka", "rabbitmq"), calls_until_open, quantities, *sizes, said=said)
+    exact = formulas.run_length(failures, fails)
+    said = "of each run the first stretches, so many that nearly every run has them; a probe that fails begins none"
+    return by_shop(build, ("monolith", "rpc", "kafka", "rabbitmq"),
+                   lambda run: calls_until_open(run, int(len(run.messages) / (2.2 * exact))), quantities, *sizes, said)
 
 
 def probing(failures: int, workers: int, probes: int) -> Trial:
@@ -181,7 +235,8 @@ def budget(fails: float, earns: float, cap: int, orders: int, most: float) -> tu
 
 
 CASES = (
+    Case("D13", layers({"3x4": (3, 4), "5x3": (5, 3)}, (4, 4))),
     Case("D14", storms(300.0)),
-    Case("D16", (*breaker(0.5, 5, (13_000, 3_000)), probing(5, 20, 1))),
+    Case("D16", (*breaker(0.5, 5, (28_000, 4_000)), probing(5, 20, 1))),
     Case("D18", budget(0.5, 0.1, 10, 100_000, 0.003)),
 )

@@ -23,7 +23,10 @@ from edasim.commands.validating import validate
 from edasim.commands.weighing import sensitivity
 from edasim.version import __version__
 
-EXIT_CODES = "Exit codes: 0 fine, 1 an invariant is broken, 2 bad input, 130 after Ctrl-C."
+EXIT_CODES = (
+    "Exit codes: 0 fine, 1 an invariant is broken, 2 bad input, or the precision asked for was not reached, "
+    "130 after Ctrl-C."
+)
 
 app = typer.Typer(
     name="edasim",
@@ -75,7 +78,10 @@ def test(context: typer.Context) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the words after `edasim` say; returns the exit code: 0 fine, 1 broken, 2 bad input, 130 stopped."""
+    """Do what the words after `edasim` say; returns the exit code.
+
+    0 fine, 1 broken, 2 bad input, or the precision asked for was not reached, 130 stopped.
+    """
     try:
         app(args=list(sys.argv[1:] if arguments is None else arguments), prog_name="edasim")
     except SystemExit as end:

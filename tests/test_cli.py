@@ -59,12 +59,14 @@ def test_every_help_has_an_example(command: str, capsys: pytest.CaptureFixture[s
 def test_the_help_says_what_the_exit_codes_mean(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     main([*words, "--help"])
     told = " ".join(capsys.readouterr().out.split())
-    assert f"0 fine, {BROKEN} an invariant is broken, {BAD_INPUT} bad input, {STOPPED} after Ctrl-C" in told
+    unmet = f"{BAD_INPUT} bad input, or the precision asked for was not reached"
+    assert f"0 fine, {BROKEN} an invariant is broken, {unmet}, {STOPPED} after Ctrl-C" in told
 
 
 def test_the_readme_has_a_line_for_each_exit_code() -> None:
     readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
     assert [f"| {code} | " in readme for code in (0, BROKEN, BAD_INPUT, STOPPED)] == [True] * 4
+    assert f"| {BAD_INPUT} | Bad input, or the precision asked for was not reached" in readme
 
 
 def test_the_help_of_describe_says_that_it_saves_pictures(capsys: pytest.CaptureFixture[str]) -> None:

@@ -53,6 +53,7 @@ def test_targets_are_read(queue: Scenario) -> None:
     ("completion_latency_s.p99 < 2", "completion_latency_s.p99 is a time: write completion_latency_s.p99 < 2s"),
     ("orders.refused < 2s", "is no bound for orders.refused: write a number, a share such as 2%, or a rate"),
     ("orders.refused < 1e999", "is no bound"),
+    ("orders.refused < 1%", "orders.refused is a number of orders, not a share of them: write it as"),
     ("recovers >= 100%", "cannot be shown by some"),
     ("recovers > 2", "recovers is a share of runs"),
     ("a < b" * 100, "is no target"),

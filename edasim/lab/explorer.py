@@ -13,7 +13,9 @@ import ipywidgets as widgets
 
 from edasim.core.files import write_whole
 from edasim.core.quantity import SECOND_NS, show_duration
+from edasim.lab.bands import after_the_faults_ns, bands
 from edasim.lab.beside import readout, readout_beside
+from edasim.lab.cliff import Cliff
 from edasim.lab.dials import Dial, dials
 from edasim.lab.drawing import Chart, drawn
 from edasim.lab.guess import COVERED, Guess, image
@@ -22,18 +24,15 @@ from edasim.lab.picture import Picture
 from edasim.lab.seen import Seen, see, told
 from edasim.lab.track import paint
 from edasim.scenario.errors import ScenarioError
-from edasim.scenario.fault import Fault
 from edasim.scenario.value import Scenario
 from edasim.scenario.writing import to_yaml
 from edasim.simulate import Run, simulate
 from edasim.study.compare import chosen_architectures, compare
-from edasim.study.focus import span_s
 from edasim.study.words import display
 
 _SOON_S = 0.02
 _REST_S = 0.5
 _TENTH_NS = SECOND_NS // 10
-_A_WHILE_NS = 5 * SECOND_NS
 REPLICATIONS = 10
 """How many runs the error bars are made of."""
 REDRIVE_RATES = ("5/s", "20/s", "100/s")
@@ -80,10 +79,11 @@ class Explorer(widgets.VBox):
         self.theory = widgets.HTML()
         self.text = widgets.Textarea(layout=widgets.Layout(width="98%", height="180px", display="none"))
         self.picture.observe(self._dragged, "moved")
+        self.cliff = Cliff(self)
         self._tracks = widgets.HTML()
         super().__init__([
             widgets.HBox(
-                [self._controls(), widgets.VBox([self.place, self.problem, self.theory, self.text],
+                [self._controls(), widgets.VBox([self.place, self.problem, self.cliff, self.theory, self.text],
                                                 layout=widgets.Layout(flex="1 1 560px", min_width="0"))],
                 layout=widgets.Layout(flex_flow="row wrap", align_items="flex-start")),
             self._tracks,
@@ -101,6 +101,7 @@ class Explorer(widgets.VBox):
             "Copy as YAML": (self.copy, "The scenario as it stands now"),
             "With error bars": (self.error_bars, f"Run it {REPLICATIONS} times: waits with error bars beside theory"),
             "Save chart": (self.save, "As a PNG in the notebook's folder"),
+            "Find my cliff": (self.cliff.toggle, "Where on a slider the shop ceases to recover, or whatever you ask"),
         }
         self.buttons = {}
         for text, (action, tooltip) in buttons.items():
@@ -139,6 +140,7 @@ class Explorer(widgets.VBox):
         if self._quiet:
             return
         self._values[dial.path] = dial.value(text)
+        self.cliff.preselect(dial.path)
         self._later("run", _SOON_S, self.refresh)
 
     def _dragged(self, change: dict[str, Any]) -> None:
@@ -164,18 +166,13 @@ class Explorer(widgets.VBox):
         """Redrive the dead letters of every service, or leave them where they lie."""
         if self._quiet:
             return
-        spec = {"at": show_duration(self._after_the_faults_ns()), "rate": self.redrive_rate.value}
+        spec = {"at": show_duration(after_the_faults_ns(self.scenario)), "rate": self.redrive_rate.value}
         for name, service in self.base.services.items():
             path = f"services.{name}.redrive"
             self._values.pop(path, None)
             if self.redrive.value and service.dead_letters:
                 self._values[path] = spec
         self._later("run", _SOON_S, self.refresh)
-
-    def _after_the_faults_ns(self) -> int:
-        """A while after the last dated fault ends; without one, in the middle of the run."""
-        ends = [start_ns + length_ns for fault in self.scenario.faults.values() for start_ns, length_ns in _span(fault)]
-        return max(ends) + _A_WHILE_NS if ends else round(span_s(self.scenario) * SECOND_NS / 2)
 
     def _later(self, name: str, delay_s: float, action: Callable[[], None]) -> None:
         """Run an action after a moment without another change; at once where no event loop turns (tests, scripts)."""
@@ -199,6 +196,11 @@ class Explorer(widgets.VBox):
         """The architectures that are switched on."""
         return [name for name, toggle in self.toggles.items() if toggle.value]
 
+    @property
+    def seen(self) -> list[Seen]:
+        """What the panels show of the present runs."""
+        return list(self._seen.values())
+
     def refresh(self) -> None:
         """Run what is set, and draw it; a value that cannot be says why, and the last picture stays."""
         self._timers.pop("run", None)
@@ -216,6 +218,7 @@ class Explorer(widgets.VBox):
         self.theory.value = readout(self.scenario, self.shown)
         self._draw()
         self.status.value = ""
+        self.cliff.follow()
         self._later("rest", _REST_S, self._rest)
 
     def _draw(self) -> None:
@@ -229,12 +232,7 @@ class Explorer(widgets.VBox):
     def _put_bands(self) -> None:
         self.picture.boxes = self.panels.boxes()
         self.picture.end_s = self.panels.scales.end_s
-        self.picture.bands = [
-            {"name": name, "text": fault.words, "start": start_ns / SECOND_NS,
-             "end": (start_ns + length_ns) / SECOND_NS}
-            for name, fault in self.scenario.faults.items()
-            for start_ns, length_ns in _span(fault)
-        ]
+        self.picture.bands = bands(self.scenario)
 
     def _rest(self) -> None:
         """Nothing moves any more: the axes may fit anew, and the tracks are coloured for where things stand."""
@@ -316,12 +314,6 @@ def explore(scenario: Scenario, knobs: Iterable[str] | None = None, architecture
 
 def _own_chart(chart: Chart, runs: list[Run]) -> widgets.Image:
     return image(drawn(chart, *runs))
-
-
-def _span(fault: Fault) -> list[tuple[int, int]]:
-    """(start, length) of a fault whose times are in the file, as a list of one; none for the others."""
-    length_ns = None if fault.for_ is None else fault.for_.constant_ns
-    return [(fault.at, round(length_ns))] if fault.at is not None and length_ns is not None else []
 
 
 def _css_class(path: str) -> str:

@@ -17,6 +17,7 @@ from edasim.study.precision import Interval, interval, share_interval
 RECOVERED = "recovered"
 _TARGET = re.compile(r"(\S+?)\s*(<=|>=|<|>)\s*(\S+)")
 _MOST = 0.5
+_COUNTS = ("orders.", "focus.")
 
 
 class TargetError(ValueError):
@@ -89,6 +90,8 @@ def _bound(metric: str, text: str) -> float:
         return part
     if in_seconds(metric):
         return _read(duration_ns, text, f"{metric} is a time: write {metric} < 2s") / SECOND_NS
+    if metric.startswith(_COUNTS) and text.endswith("%"):
+        raise TargetError(f"{metric} is a number of orders, not a share of them: write it as {metric} < 20")
     for read in (share, rate_per_s):
         try:
             return float(read(text))

@@ -46,6 +46,18 @@ def test_who_waits_for_a_write_leaves_the_core_to_the_others(architecture: str) 
 
 
 @pytest.mark.parametrize("architecture", ALL)
+def test_the_cores_are_used_for_work_and_not_for_waiting(architecture: str) -> None:
+    """Two works of 100 ms in 60 s on one core; the workers are held 30 ms longer, the second one from 1.01 s on."""
+    numbers = simulate(with_cores(1, {"store": STORE}), architecture, 1).summary().services["payment"]
+    assert numbers.utilisation == pytest.approx(0.2 / 60)
+    assert numbers.at_work == pytest.approx((0.22 + 0.22) / 60)
+    if architecture != "monolith":
+        faults = {"crash": {"crash": "payment", "at": "1195ms", "for": "120s"}}
+        died = simulate(with_cores(1, {"store": STORE}, faults=faults), architecture, 1).summary().services["payment"]
+        assert died.utilisation == pytest.approx(0.195 / 60)
+
+
+@pytest.mark.parametrize("architecture", ALL)
 def test_an_outage_stops_shared_work_and_no_write(architecture: str) -> None:
     down = {"unavailable": "payment", "for": "1s"}
     early = with_cores(1, {"store": STORE}, faults={"outage": {**down, "at": "1050ms"}})

@@ -100,6 +100,31 @@ def test_theory_agrees_with_a_bounded_queue() -> None:
     assert {name: round(one, 1) for name, one in found.items() if abs(one) > LIMIT} == {}
 
 
+def test_theory_agrees_with_a_line_of_little_room() -> None:
+    parts = architectures(threads=2)
+    for name in ("monolith", "rpc"):
+        parts[name]["queue-limit"] = 3
+    little = one_station("poisson 150/s", "exponential 15ms", 2, **BRIEF, architectures=parts, retry={"attempts": 1})
+    found = scores(little, ("monolith", "rpc"), 15)
+    assert {name: round(one, 1) for name, one in found.items() if abs(one) > LIMIT} == {}
+    for name in ("monolith", "rpc"):
+        assert predicted(little, name).model == "M/M/2/5"
+        assert reasons(little, name) == []
+    assert warnings(little, ["monolith", "rpc"]) == []
+    again = little.change({"retry.attempts": 2})
+    assert any(text.startswith("queue-limit of rpc is 3") for text in reasons(again, "rpc"))
+
+
+def test_theory_agrees_with_a_service_whose_state_is_on_replicas() -> None:
+    store = {"write": "uniform 2ms..9ms", "write-ack": "exponential 2ms", "readers": False}
+    stored = one_station("poisson 25/s", "exponential 12ms", 1, **BRIEF).change({"services.payment.store": store})
+    found = scores(stored, number=15)
+    assert {name: round(one, 1) for name, one in found.items() if abs(one) > LIMIT} == {}
+    assert all(reasons(stored, name) == [] for name in ALL)
+    down = stored.change({"faults.disk": {"failing": "payment.replica-2", "at": "20s", "for": "5s"}})
+    assert all(any("replica-2" in text for text in reasons(down, name)) for name in ALL)
+
+
 # --- and says why where they do not ---------------------------------------------------------------------------
 
 
@@ -277,6 +302,25 @@ def test_peaks_are_said_with_their_times() -> None:
     assert ramp.startswith("between 30 s and 60 s payment needs 4.5 workers and has 3")
     day, = warnings(busy_shop("profile 20/s 120/s each 5s"), ["rpc"])
     assert day.startswith("between 5 s and 10 s, between 15 s and 20 s and 4 more times payment needs 3.6 workers")
+
+
+def test_overload_is_said_in_whatever_there_is_too_little_of() -> None:
+    """Cores where work shares them, workers where they wait for a store, and retries no more than a budget pays for."""
+    busy = one_station("poisson 30/s", "exponential 100ms", 4)
+    every = ["monolith", "rpc", "rabbitmq"]
+    grows = "so its backlog grows for as long as orders come"
+    assert warnings(busy, every) == []
+    cores = busy.change({"services.payment.cores": 2, "architectures.monolith.cores": 1})
+    assert warnings(cores, every) == [f"the monolith needs 3 cores and has 1, {grows}",
+                                      f"payment needs 3 cores and has 2, {grows}"]
+    assert warnings(cores.change({"services.payment.workers": "unlimited", "architectures.kafka": None}), every) == (
+        warnings(cores, every))
+    stored = busy.change({"services.payment.store": {"write": "100ms", "write-ack": "0s"}})
+    assert warnings(stored, every) == [f"the monolith needs 6 threads and has 4, {grows}",
+                                       f"payment needs 6 workers and has 4, {grows}"]
+    failing = busy.change({"services.payment.fails": "50%", "retry.attempts": 9, "retry.backoff": "none"})
+    assert len(warnings(failing, every)) == 2
+    assert warnings(failing.change({"retry.budget": {"earns": "20%"}}), every) == []
 
 
 def test_what_faults_do_is_left_out_and_that_is_said() -> None:

@@ -2,13 +2,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from heapq import merge
 from typing import Any
 
 from edasim.architectures.brokered import Brokered
 from edasim.architectures.kafka_consumer import KafkaConsumer
 from edasim.brokers.kafka.cluster import Cluster, ClusterTimes, Topic
 from edasim.brokers.kafka.group import Group
-from edasim.brokers.kafka.log import FIRST, Partition, Retrying
+from edasim.brokers.kafka.log import FIRST, Record, Retrying
 from edasim.brokers.kafka.producer import Producer
 from edasim.core.journal import Place, Verb
 from edasim.core.link import Link
@@ -29,24 +30,18 @@ class KafkaLetters:
     def __init__(self, kafka: Kafka, service: str) -> None:
         self.kafka = kafka
         self.service = service
-        self._read: dict[Partition, int] = {}
 
-    def _partitions(self) -> list[Partition]:
+    def lying(self) -> list[Record]:
+        """All records, each partition's in its order; among partitions the one with the older message first."""
         topic = self.kafka.cluster.topics.get(f"{self.service}-dlt")
-        return topic.partitions if topic is not None else []
+        partitions = topic.partitions if topic is not None else []
+        return list(merge(*(one.records[:one.high_watermark] for one in partitions),
+                          key=lambda record: record.message.id))
 
-    def count(self) -> int:
-        """How many records were not read."""
-        return sum(one.high_watermark - self._read.get(one, 0) for one in self._partitions())
-
-    def send_first(self, done: Callable[[], None]) -> None:
-        """Append a copy of the oldest to the group's redrive topic."""
-        unread = [one for one in self._partitions() if self._read.get(one, 0) < one.high_watermark]
-        oldest = min(unread, key=lambda one: one.records[self._read.get(one, 0)].message.id)
-        offset = self._read.get(oldest, 0)
-        self._read[oldest] = offset + 1
+    def send(self, letter: Record, done: Callable[[], None]) -> None:
+        """Append a copy to the group's redrive topic."""
         topic = self.kafka.cluster.topics[f"{self.service}-redrive"]
-        self.kafka.send(f"{self.service}-redrive", oldest.records[offset].message, topic, FIRST, done)
+        self.kafka.send(f"{self.service}-redrive", letter.message, topic, FIRST, done)
 
 
 class Kafka(Brokered[KafkaConsumer]):

@@ -8,7 +8,7 @@ from edasim.brokers.kafka.log import Record, Retrying
 from edasim.brokers.kafka.member import Member
 from edasim.core.link import Link
 from edasim.core.message import Message
-from edasim.services.guarded_consumer import consumer_of
+from edasim.services.protected_consumer import consumer_of
 from edasim.services.service import Service
 from edasim.services.worker import Worker
 

@@ -29,7 +29,7 @@ class Transaction:
 
     __slots__ = ("attempt", "effects", "last_wait_ns", "message", "permit", "request", "service", "steps")
     permit: int
-    """For the attempt under way, where the service has a guard."""
+    """For the attempt under way, where the service is protected."""
 
     def __init__(self, request: Request) -> None:
         self.request = request
@@ -69,8 +69,8 @@ class Monolith:
         self.order = StepOrder(shop.scenario)
         self.database = Database(world, shop.scenario.wire.latency("database-commit").quantile_ns, self._committed)
         self._again: Stage = self._after_backoff
-        self._guards = shop.guards()
-        self._start = self._start_guarded if self._guards else self._start_plainly
+        self._protections = shop.protections()
+        self._start = self._start_protected if self._protections else self._start_plainly
         place = Place("queue", "orders")
         self.routed = world.writer(Verb.routed, place)
         self.delivered = world.writer(Verb.delivered, place)
@@ -240,29 +240,29 @@ class Monolith:
 
     # --- where a service has a breaker or a budget ------------------------------------------------------------
 
-    def _start_guarded(self, thread: Worker, transaction: Transaction, again: bool = False) -> None:
+    def _start_protected(self, thread: Worker, transaction: Transaction, again: bool = False) -> None:
         service, message = transaction.service, transaction.message
         assert service is not None
-        guard = self._guards.get(service.name)
-        if guard is None:
+        protection = self._protections.get(service.name)
+        if protection is None:
             self._start_plainly(thread, transaction, again)
             return
-        transaction.permit = guard.enter()
+        transaction.permit = protection.enter()
         if transaction.permit:
-            service.desk(thread, self._guarded_attempt_finished).start(message, again)
+            service.desk(thread, self._protected_attempt_finished).start(message, again)
         else:
-            guard.keep_out(message)
+            protection.keep_out(message)
             self._give_up(thread, service, "breaker open")
 
-    def _guarded_attempt_finished(self, thread: Worker, ok: bool) -> None:
+    def _protected_attempt_finished(self, thread: Worker, ok: bool) -> None:
         transaction = self.busy[thread]
         assert transaction.service is not None
-        self._guards[transaction.service.name].over(transaction.permit, ok)
+        self._protections[transaction.service.name].over(transaction.permit, ok)
         self._attempt_finished(thread, ok)
 
     def _abandon(self, service: Service, transaction: Transaction) -> None:
-        if service.name in self._guards:
-            self._guards[service.name].abandon(transaction.permit)
+        if service.name in self._protections:
+            self._protections[service.name].abandon(transaction.permit)
 
     # --- the transaction's end --------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from edasim.architectures.brokered import Brokered
 from edasim.architectures.rabbitmq_consumer import RabbitConsumer
 from edasim.brokers.rabbitmq.broker import Broker
 from edasim.brokers.rabbitmq.channel import Publisher
-from edasim.brokers.rabbitmq.entry import PLAIN, Properties, Publication
+from edasim.brokers.rabbitmq.entry import PLAIN, Entry, Properties, Publication
 from edasim.brokers.rabbitmq.majority import BrokerTimes
 from edasim.brokers.rabbitmq.queue import Queue
 from edasim.core.link import Link
@@ -36,20 +36,23 @@ class RabbitLetters:
         # An exchange of one's own may have a key that is the name of a queue in use.
         self.queue = found if found is not None and found.parking else None
 
-    def count(self) -> int:
-        """How many lie there."""
-        return self.queue.ready if self.queue is not None else 0
+    def lying(self) -> list[Entry]:
+        """All that lies there, the head first."""
+        return list(self.queue.fresh) if self.queue is not None else []
 
-    def send_first(self, done: Callable[[], None]) -> None:
-        """Publish the oldest to the service's queue, and then let go of it."""
+    def send(self, letter: Entry, done: Callable[[], None]) -> None:
+        """Publish it to the service's queue, and then let go of it; nothing where a crash took it."""
         queue = self.queue
         assert queue is not None, "only what lies in a queue is redriven"
+        if not queue.has_ready(letter):
+            done()
+            return
 
         def arrived() -> None:
-            queue.settle_oldest()
+            queue.settle(letter)
             done()
 
-        self.rabbit.publish(f"{self.service}-redrive", queue.oldest(), ("", self.service), PLAIN, arrived)
+        self.rabbit.publish(f"{self.service}-redrive", letter.message, ("", self.service), PLAIN, arrived)
 
 
 class RabbitMq(Brokered[RabbitConsumer]):

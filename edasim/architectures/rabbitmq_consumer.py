@@ -12,7 +12,7 @@ from edasim.core.link import CALL, RECONNECT_NS, Call
 from edasim.core.message import Message
 from edasim.services.consumer import Consumer
 from edasim.services.crowd import Crowd
-from edasim.services.guarded_consumer import consumer_of
+from edasim.services.protected_consumer import consumer_of
 from edasim.services.service import Service
 from edasim.services.worker import Worker
 

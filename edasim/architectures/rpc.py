@@ -46,9 +46,9 @@ class Rpc:
         self._timeouts = Deadlines(self.clock, self._waits, self._call_timed_out)
         self._order_of: dict[Request, OpenOrder] = {}
         self._admitting = False
-        self._guards = shop.guards()
-        self._call = self._call_guarded if self._guards else self._make_call
-        self._call_over = self._guarded_call_over if self._guards else self._ended
+        self._protections = shop.protections()
+        self._call = self._call_protected if self._protections else self._make_call
+        self._call_over = self._protected_call_over if self._protections else self._ended
         place = Place("queue", "gateway")
         self.place = place
         self.routed = shop.world.writer(Verb.routed, place)
@@ -211,29 +211,29 @@ class Rpc:
 
     # --- where a service has a breaker or a budget ------------------------------------------------------------
 
-    def _call_guarded(self, call: Call) -> None:
+    def _call_protected(self, call: Call) -> None:
         service, order = call.server.service, call.order
-        guard = self._guards.get(service.name)
-        if guard is None or (order.done and self.options.cancels):
+        protection = self._protections.get(service.name)
+        if protection is None or (order.done and self.options.cancels):
             self._make_call(call)
             return
-        call.permit = guard.enter()
+        call.permit = protection.enter()
         if call.permit:
             self._make_call(call)
         elif not order.done:
-            guard.keep_out(call.step)
+            protection.keep_out(call.step)
             self._give_up(order, service, "breaker open")
 
-    def _guarded_call_over(self, call: Call, ok: bool) -> None:
-        guard = self._guards.get(call.server.service.name)
-        if guard is not None:
-            guard.over(call.permit, ok)
+    def _protected_call_over(self, call: Call, ok: bool) -> None:
+        protection = self._protections.get(call.server.service.name)
+        if protection is not None:
+            protection.over(call.permit, ok)
         self._ended(call, ok)
 
     def _abandon(self, call: Call) -> None:
-        guard = self._guards.get(call.server.service.name)
-        if guard is not None:
-            guard.abandon(call.permit)
+        protection = self._protections.get(call.server.service.name)
+        if protection is not None:
+            protection.abandon(call.permit)
 
     # --- faults and changes -----------------------------------------------------------------------------------
 

@@ -28,7 +28,7 @@ class Call(Signal):
 
     __slots__ = ("attempt", "echo", "error", "last_wait_ns", "open", "order", "permit", "published", "server", "step")
     permit: int
-    """Where the service has a guard."""
+    """Where the service is protected."""
 
     def __init__(self, order: OpenOrder, server: Server, step: Message, attempt: int, last_wait_ns: int) -> None:
         self.order = order

@@ -23,7 +23,7 @@ class ServiceNumbers:
     `wait_s` holds, for each message that the service began, from available to the first start of an attempt;
     `work_s` how long each attempt took that ended.  `at_work` is the mean number of its workers that were at work, and
     `utilisation` the share of them; not a number where workers are unlimited.  Where they share fewer cores it is the
-    share of the cores that this service took.
+    share of the cores that this service took; who waits for a store takes none.
     `breaker_openings` is how often its breaker opened, `short_circuited` how many calls that kept from being made.
     """
 
@@ -81,12 +81,14 @@ class ServiceReading:
             workers = self.capacity().mean(start_s, end_s)
             return busy.mean(start_s, end_s) / max(workers, 1e-9) if np.isfinite(workers) else np.nan
         others = self.reading.run.scenario.services if self.reading.run.architecture == "monolith" else [self.service]
-        everybody = [ServiceReading(self.reading, self.orders, name).busy() for name in others]
+        everybody = [ServiceReading(self.reading, self.orders, name) for name in others]
+        computing = [one.busy().less(one.writing()) for one in everybody]
+        mine = computing[list(others).index(self.service)]
         workers_and_cores = [self.capacity(), cores]
-        times = np.unique(np.concatenate([steps.times_s for steps in (busy, *everybody, *workers_and_cores)]))
+        times = np.unique(np.concatenate([steps.times_s for steps in (*computing, *workers_and_cores)]))
         there = np.minimum(*(steps.at(times) for steps in workers_and_cores))
-        at_work = np.maximum(np.sum([steps.at(times) for steps in everybody], axis=0), 1.0)
-        used = Steps(times, busy.at(times) * np.minimum(1.0, there / at_work))
+        at_work = np.maximum(np.sum([steps.at(times) for steps in computing], axis=0), 1.0)
+        used = Steps(times, mine.at(times) * np.minimum(1.0, there / at_work))
         mean = Steps(times, there).mean(start_s, end_s)
         return used.mean(start_s, end_s) / max(mean, 1e-9) if np.isfinite(mean) else np.nan
 
@@ -105,6 +107,20 @@ class ServiceReading:
         ups = self._mine(Verb.started).times_ns * NANO
         downs = np.concatenate([self._mine(verb).times_ns for verb in (Verb.handled, Verb.failed, Verb.crashed)])
         return Steps.counting(ups, downs * NANO)
+
+    def writing(self) -> Steps:
+        """How many of them wait for their store: until it answers, or the attempt ends otherwise."""
+        written = self._mine(Verb.written, ("store",))
+        ends_ns = np.full(len(written), np.inf)
+        for verb in (Verb.confirmed, Verb.abandoned):
+            facts = self._mine(verb, ("store",))
+            ends_ns[facts.numbers - 1] = facts.times_ns
+        for verb in (Verb.failed, Verb.crashed) if len(written) else ():
+            facts = self._mine(verb, ("worker",))
+            for number, time_ns in zip(facts.numbers, facts.times_ns, strict=True):
+                cut = (written.numbers == number) & (written.times_ns <= time_ns) & (time_ns < ends_ns)
+                ends_ns[cut] = time_ns
+        return Steps.counting(written.times_ns * NANO, ends_ns * NANO)
 
     def work_s(self) -> Floats:
         """How long each attempt took that ended, well, badly or with its worker, in the order in which they ended."""

@@ -37,6 +37,11 @@ class Steps:
         index = np.searchsorted(self.times_s, grid_s, side="right")
         return np.concatenate([[0.0], self.values])[index]
 
+    def less(self, other: Steps) -> Steps:
+        """The difference of two."""
+        times = np.unique(np.concatenate([self.times_s, other.times_s]))
+        return Steps(times, self.at(times) - other.at(times))
+
     def integral(self, start_s: float, end_s: float) -> float:
         """The area under it between two times, exact up to rounding."""
         return float(np.sum(self.values_within(start_s, end_s) * self.widths_within(start_s, end_s)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import comb
 from typing import Annotated, Final, Self
 
@@ -46,17 +47,11 @@ class Store(Part):
         """To how many replicas a write is sent."""
         return self.replicas if self.replication == "all" else self.write_quorum
 
-    def mean_write_s(self) -> float:
-        """How long a worker waits for a write on average (seconds), in good health; approximate for heavy tails."""
-        if self.write_quorum == 0:
-            return 0.0
-        grid = (np.arange(_GRID) + 0.5) / _GRID
-        times = np.sort(np.add.outer(self.write.quantile_s(grid), self.write_ack.quantile_s(grid)).ravel())
-        below = np.arange(len(times) + 1) / len(times)
-        # The chance that at least a quorum of the targets has answered by each of the times.
-        answered = sum(comb(self.targets, number) * below**number * (1 - below) ** (self.targets - number)
-                       for number in range(self.write_quorum, self.targets + 1))
-        return float(np.sum(times * np.diff(answered)))
+    def write_moments(self) -> tuple[float, float]:
+        """How long a worker waits for a write in good health: mean (seconds) and variance (square seconds);
+        approximate for heavy tails.
+        """
+        return _write_moments(self)
 
     @model_validator(mode="after")
     def _quorums_can_be_met(self) -> Self:
@@ -68,6 +63,21 @@ class Store(Part):
             found = "write-quorum 0 with replication quorum-only would send a write to nobody"
             raise QuantityError(f"{found}: write a write-quorum of at least 1, or replication: all")
         return self
+
+
+@lru_cache(maxsize=256)
+def _write_moments(store: Store) -> tuple[float, float]:
+    if store.write_quorum == 0:
+        return 0.0, 0.0
+    grid = (np.arange(_GRID) + 0.5) / _GRID
+    times = np.sort(np.add.outer(store.write.quantile_s(grid), store.write_ack.quantile_s(grid)).ravel())
+    below = np.arange(len(times) + 1) / len(times)
+    # The chance that at least a quorum of the targets has answered by each of the times.
+    answered = sum(comb(store.targets, number) * below**number * (1 - below) ** (store.targets - number)
+                   for number in range(store.write_quorum, store.targets + 1))
+    chances = np.diff(answered)
+    mean = float(np.sum(times * chances))
+    return mean, float(np.sum((times - mean) ** 2 * chances))
 
 
 def replica_name(service: str, number: int) -> str:

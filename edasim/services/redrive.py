@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from edasim.core.message import Message
 from edasim.core.quantity import SECOND_NS
@@ -14,11 +15,11 @@ from edasim.scenario.value import Redrive as RedriveSpec
 class DeadLetters(Protocol):
     """The place where a service's dead letters lie."""
 
-    def count(self) -> int:
-        """How many lie there that were not redriven."""
+    def lying(self) -> list[Any]:
+        """Those that lie there now, in the order in which they are redriven."""
 
-    def send_first(self, done: Callable[[], None]) -> None:
-        """Hand the oldest one to its service again; `done` runs once the broker has it there."""
+    def send(self, letter: Any, done: Callable[[], None], /) -> None:
+        """Hand one to its service again; `done` runs once the broker has it there."""
 
 
 class Redriver:
@@ -33,7 +34,7 @@ class Redriver:
         self._letters = letters
         self._gap_ns = round(SECOND_NS / spec.rate)
         self._due_ns = spec.at
-        self._left = 0
+        self._left: deque[Any] = deque()
         self._over = False
         self._clock.at(spec.at, self._begin)
 
@@ -46,16 +47,15 @@ class Redriver:
         return ()
 
     def _begin(self) -> None:
-        self._left = self._letters.count()
+        self._left.extend(self._letters.lying())
         self._next()
 
     def _next(self) -> None:
         if not self._left:
             self._over = True
             return
-        self._left -= 1
         self._due_ns += self._gap_ns
-        self._letters.send_first(self._sent)
+        self._letters.send(self._left.popleft(), self._sent)
 
     def _sent(self) -> None:
         self._clock.at(max(self._due_ns, self._clock.now_ns), self._next)

@@ -10,10 +10,10 @@ from edasim.scenario.retry_policy import Retry
 from edasim.scenario.value import Producer as ProducerSpec
 from edasim.scenario.value import Scenario
 from edasim.services.client import Client
-from edasim.services.guard import Guard, guard_of
 from edasim.services.network import Network
 from edasim.services.processor import Processor
 from edasim.services.producer import Producer
+from edasim.services.protection import Protection, protection_of
 from edasim.services.retry import BudgetedPolicy, RetryPolicy
 from edasim.services.service import Service, shared_cores
 from edasim.services.storing import StoringService
@@ -38,7 +38,7 @@ class Shop:
         self.client = Client(self.world, scenario.client)
         self._policies: dict[str, RetryPolicy] = {}
         self._processors: dict[str, Processor] = {}
-        self._guards: dict[str, Guard | None] = {}
+        self._protections: dict[str, Protection | None] = {}
         self._orders = 0
         self.placed_by = array("B")
         several = len(scenario.producers) > 1
@@ -86,17 +86,17 @@ class Shop:
             self._policies[service] = kind(self.world, service, retry)
         return self._policies[service]
 
-    def guard(self, service: str) -> Guard | None:
+    def protection(self, service: str) -> Protection | None:
         """The breaker and the budget of this service's callers; None when there is neither."""
-        if service not in self._guards:
+        if service not in self._protections:
             spec = self.scenario.services[service]
-            self._guards[service] = guard_of(self.world, service, spec, self.policy(service))
-        return self._guards[service]
+            self._protections[service] = protection_of(self.world, service, spec, self.policy(service))
+        return self._protections[service]
 
-    def guards(self) -> dict[str, Guard]:
-        """The guards of the services that have one."""
-        found = {name: self.guard(name) for name in self.services}
-        return {name: guard for name, guard in found.items() if guard is not None}
+    def protections(self) -> dict[str, Protection]:
+        """Of the services that have one."""
+        found = {name: self.protection(name) for name in self.services}
+        return {name: protection for name, protection in found.items() if protection is not None}
 
     def _retry_of(self, service: str) -> Retry:
         return self.scenario.services[service].retry or self.scenario.retry

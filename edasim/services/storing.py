@@ -5,7 +5,7 @@ from edasim.core.message import Message
 from edasim.core.world import World
 from edasim.scenario.value import Service as ServiceSpec
 from edasim.services.replica import Write
-from edasim.services.service import Desk, Service
+from edasim.services.service import Desk, Service, SharedDesk
 from edasim.services.store import Store
 from edasim.services.worker import Finished, Worker
 
@@ -51,6 +51,12 @@ class StoringDesk(Desk):
         self._finished(worker, ok)
 
 
+class SharedStoringDesk(StoringDesk, SharedDesk):
+    """The same where work gets its share of the service's cores; who waits for a write uses none."""
+
+    __slots__ = ()
+
+
 class StoringService(Service):
     """A service whose every effect is a new version in its store; a failed write is a failed attempt.
 
@@ -66,7 +72,8 @@ class StoringService(Service):
 
     def desk(self, worker: Worker, finished: Finished) -> Desk:
         """The place at which a worker does this service's work and writes the result."""
-        return self.desks.get(worker) or StoringDesk(self, worker, finished, self.store)
+        kind = StoringDesk if self.processor is None else SharedStoringDesk
+        return self.desks.get(worker) or kind(self, worker, finished, self.store)
 
     def _written(self, write: Write, ok: bool) -> None:
         if write.wanted:

@@ -9,6 +9,7 @@ import numpy as np
 from edasim.core.quantity import SECOND_NS
 from edasim.scenario.flow import Flow
 from edasim.scenario.value import Scenario, Service
+from edasim.study.theory.holding import attempt, attempts_of
 
 _INSTANTS = 600
 
@@ -52,10 +53,10 @@ def _load(scenario: Scenario, name: str, usual: dict[str, float], busiest: dict[
     per_s = sum(usual[event] for event in service.handles)
     peak_per_s = sum(busiest[event] for event in service.handles)
     attempts = attempts_each(scenario, service)
-    write_s = service.store.mean_write_s() if service.store is not None else 0.0
-    work_s = attempts * (service.work.mean_s + write_s)
-    return Load(per_s, attempts, _product(per_s, work_s), _product(peak_per_s, work_s), service.at_once,
-                service.cores < service.workers)
+    # Who waits for a store holds a worker and no core.
+    shared = service.cores < service.workers
+    work_s = attempts * (service.work.mean_s if shared else attempt(service).mean_s)
+    return Load(per_s, attempts, _product(per_s, work_s), _product(peak_per_s, work_s), service.at_once, shared)
 
 
 def _product(per_s: float, work_s: float) -> float:
@@ -63,24 +64,8 @@ def _product(per_s: float, work_s: float) -> float:
 
 
 def attempts_each(scenario: Scenario, service: Service) -> float:
-    """Starts of a handler for each message: until one ends well, or the attempts or the budget are used up."""
-    retry = service.retry or scenario.retry
-    wanted = _attempts_wanted(retry.attempts, service)
-    if retry.budget is None:
-        return wanted
-    # In the long run retries x are what successes pay for: x = earns (1 - fails) (1 + x) where the budget binds.
-    good = (1 - service.poison) * (1 - service.fails)
-    paid = retry.budget.earns * good
-    return min(wanted, 1 / (1 - paid)) if paid < 1 else wanted
-
-
-def _attempts_wanted(most: int | None, service: Service) -> float:
-    fails = service.fails
-    if most is None:
-        usual = 1 / (1 - fails) if fails < 1 else float("inf")
-        return usual if not service.poison else float("inf")
-    usual = (1 - fails**most) / (1 - fails) if fails < 1 else float(most)
-    return (1 - service.poison) * usual + service.poison * most
+    """Starts of a handler for each message."""
+    return attempts_of(service, service.retry or scenario.retry)
 
 
 def _peak_rate(scenario: Scenario, producer: str) -> float:

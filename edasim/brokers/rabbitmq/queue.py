@@ -231,13 +231,23 @@ class Queue:
             return heappop(self.returned)[1] if remove else self.returned[0][1]
         return self.fresh.popleft() if remove else self.fresh[0]
 
-    def oldest(self) -> Message:
-        """The message at the head of what is ready."""
-        return self._head().message
+    def has_ready(self, entry: Entry) -> bool:
+        """Whether an entry that no consumer ever had is still here."""
+        return bool(self.fresh) and (self.fresh[0] is entry or any(one is entry for one in self.fresh))
 
-    def settle_oldest(self) -> None:
-        """The entry at the head was handled elsewhere: it leaves as acknowledged."""
-        self.acknowledged(self._pop().message.id)
+    def settle(self, entry: Entry) -> None:
+        """A ready entry was handled elsewhere: it leaves as acknowledged, unless it is gone by now."""
+        if not self.has_ready(entry):
+            return
+        if self.fresh[0] is entry:
+            self.fresh.popleft()
+        else:
+            others = [one for one in self.fresh if one is not entry]
+            self.fresh.clear()
+            for other in others:
+                self.fresh.append(other)
+        self._ready_bytes -= entry.message.size
+        self.acknowledged(entry.message.id)
 
     def put_back(self, entries: list[Entry], counts: bool) -> None:
         """Return deliveries to their original places, marked as redelivered.

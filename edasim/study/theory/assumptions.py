@@ -16,7 +16,7 @@ from edasim.scenario.broker_options import resolve
 from edasim.scenario.fault import Fault
 from edasim.scenario.value import Scenario
 from edasim.study.focus import fault_windows, fault_words, spaced
-from edasim.study.theory.models import Prediction
+from edasim.study.theory.models import BOUNDED, Prediction
 from edasim.study.theory.networks import settling_s
 from edasim.study.theory.stations import Station, policy, reached_shares
 from edasim.study.theory.unknown import unknown_options
@@ -74,9 +74,10 @@ def _faults(place: Place) -> Iterator[str]:
 def concerns(place: Place, fault: Fault) -> bool:
     """Whether a fault reaches a service: its own, one before it, or a part or link that its messages pass."""
     here = _PART_OF[place.architecture]
-    ends = set(fault.link[:2]) if fault.link else {fault.target}
+    # A replica belongs to its service.
+    ends = set(fault.link[:2]) if fault.link else {str(fault.target).partition(".")[0]}
     if place.architecture == "monolith":
-        return fault.link is None and (fault.target == "database" or fault.target in place.scenario.services)
+        return fault.link is None and bool(ends & {"database", *place.scenario.services})
     if ends & set(here):
         others = ends - set(here)
         return not others or bool(others & upstream(place.scenario, place.service)) or place.architecture == "rpc"
@@ -257,7 +258,16 @@ def _formula(place: Place) -> Iterator[str]:
 
 
 def _unknown(place: Place) -> Iterator[str]:
-    yield from unknown_options(place.scenario, place.architecture, place.service)
+    said = unknown_options(place.scenario, place.architecture, place.service)
+    bounded = _is_bounded(place)
+    yield from (one for one in said if not (bounded and one.startswith("queue-limit of")))
+
+
+def _is_bounded(place: Place) -> bool:
+    """Whether M/M/c/K is its model: that knows a limit, and whoever is refused there is gone."""
+    spec = place.scenario.services[place.service]
+    gone = place.architecture == "monolith" or policy(place.scenario, spec).attempts == 1
+    return gone and place.station.places is not None and place.prediction.law == BOUNDED
 
 
 _CHECKS = (

@@ -56,8 +56,30 @@ class Moments:
 NOTHING = Moments(0.0, 0.0)
 
 
+def attempt(service: Service) -> Moments:
+    """How long one attempt takes: the work, and then the write where there is a store."""
+    work = Moments.of(service.work)
+    return work if service.store is None else work.then(Moments(*service.store.write_moments()))
+
+
+def paid_retries(service: Service, retry: Retry) -> float | None:
+    """Where a budget binds, how many of the attempts can afford another one after them; None where it lasts.
+
+    In the long run retries x are what successes pay for: x = earns (1 - fails) (1 + x).
+    """
+    if retry.budget is None:
+        return None
+    paid = retry.budget.earns * (1 - service.poison) * (1 - service.fails)
+    return paid if paid < 1 and 1 / (1 - paid) < _attempts_wanted(service, retry) else None
+
+
 def attempts_of(service: Service, retry: Retry) -> float:
-    """Attempts for each message, poison included."""
+    """Attempts for each message, poison included: until one ends well, or attempts or budget are used up."""
+    paid = paid_retries(service, retry)
+    return _attempts_wanted(service, retry) if paid is None else 1 / (1 - paid)
+
+
+def _attempts_wanted(service: Service, retry: Retry) -> float:
     usual = attempts_each(service.fails, retry.attempts)
     if not service.poison:
         return usual
@@ -66,18 +88,26 @@ def attempts_of(service: Service, retry: Retry) -> float:
 
 def handled_share(service: Service, retry: Retry) -> float:
     """The share of its messages that a service handles in the end; the others are given up."""
+    paid = paid_retries(service, retry)
+    if paid is not None:
+        return (1 - service.poison) * (1 - service.fails) / (1 - paid)
     given_up = (1.0 if service.fails == 1 else 0.0) if retry.attempts is None else service.fails**retry.attempts
     return (1 - service.poison) * (1 - given_up)
 
 
 def held(service: Service, retry: Retry) -> Moments:
-    """How long a message holds a worker that waits between its attempts, exact unless the jitter is decorrelated."""
-    return _held(service.work, (service.fails, service.poison), retry)
+    """How long a message holds a worker that waits between its attempts, exact unless the jitter is decorrelated or a
+    budget of retries binds: then as if each attempt were followed by another with the same chance.
+    """
+    paid = paid_retries(service, retry)
+    if paid is not None:
+        return _held(attempt(service), (paid, 0.0), retry.model_copy(update={"attempts": None}))
+    return _held(attempt(service), (service.fails, service.poison), retry)
 
 
 @lru_cache(maxsize=256)
-def _held(distribution: Distribution, chances: tuple[float, float], retry: Retry) -> Moments:
-    work, (fails, poison) = Moments.of(distribution), chances
+def _held(work: Moments, chances: tuple[float, float], retry: Retry) -> Moments:
+    fails, poison = chances
     if not (fails or poison):
         return work
     if retry.attempts is None and (poison or fails == 1) or not math.isfinite(work.mean_s):

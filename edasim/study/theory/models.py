@@ -27,6 +27,9 @@ _SHARES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
 _SAME = 1e-9
 
 
+BOUNDED = "birth and death"
+
+
 @dataclass(frozen=True)
 class Prediction:
     """What theory says of one station in the long run; times in seconds, infinite where its queue only grows.
@@ -151,5 +154,5 @@ def _bounded(station: Station) -> Prediction:
     servers, room = int(station.servers), int(station.servers) + station.places
     found = bounded(station.coming.per_s, station.hold.mean_s, servers, room)
     at_work = found.utilisation * (station.at_work_s / station.hold.mean_s if station.hold.mean_s else 0.0)
-    return Prediction(f"M/M/{servers}/{room}", "birth and death", True, found.through_per_s, found.wait_s,
+    return Prediction(f"M/M/{servers}/{room}", BOUNDED, True, found.through_per_s, found.wait_s,
                       found.utilisation, at_work, {})

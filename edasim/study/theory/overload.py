@@ -13,8 +13,9 @@ from edasim.core.quantiles import Floats
 from edasim.core.quantity import SECOND_NS
 from edasim.core.rate_curve import Varying
 from edasim.scenario.flow import Flow
+from edasim.scenario.sharing import cores
 from edasim.scenario.value import Scenario
-from edasim.study.theory.holding import handled_share
+from edasim.study.theory.holding import attempts_of, handled_share
 from edasim.study.theory.stations import Station, placed_streams, policy, service_rates, stations
 from edasim.study.words import counted, display, listed
 
@@ -59,22 +60,21 @@ def _without(scenario: Scenario) -> str:
 
 
 def _sentences(scenario: Scenario, place: tuple[str, str], station: Station, curves: Curves) -> list[str]:
-    """What is to be said of one station: too much for all its servers, at times, for one of them, or nearly so."""
+    """What is to be said of one station: too much for all its servers or cores, at times, for one of them, or nearly
+    so.  A line with little room does not grow.
+    """
     architecture, name = place
-    if math.isinf(station.servers) or station.places is not None:
-        return []
     what, unit = ("the monolith", "thread") if architecture == "monolith" else (name, "worker")
-    has = int(station.servers) * len(station.shares)
-    needs = station.coming.per_s * station.hold.mean_s if station.coming.per_s else 0.0
+    needs, has, unit = max(_limits(scenario, place, station, unit), key=lambda limit: limit[0] / limit[1])
+    if station.places is not None or math.isinf(has):
+        return []
     if needs == math.inf:
         return [f"no number of {unit}s is enough for {what}: messages that always fail are tried without end"]
-    factor = curves.factor(name)
-    if bool(np.all(needs * factor >= has)):
-        return [f"{_needs(what, needs, has, unit)}, so its backlog grows for as long as orders come"]
-    if bool(np.any(needs * factor >= has)):
-        peak = needs * float(factor.max())
-        when = curves.over_words(name, has / needs)
-        return [f"{when} {_needs(what, peak, has, unit)}, and its backlog grows"]
+    if found := _too_much(what, (needs, int(has), unit), curves, name):
+        return [found]
+    if unit == "core":
+        return [f"the cores of {what} will be {needs / has:.0%} busy: waits will be long and vary much"] if (
+            needs / has >= BUSY) else []
     share = max(station.shares)
     if share * needs >= int(station.servers) and not station.in_turns:
         wanted = f"gets {share:.0%} of the messages, which need {_digits(share * needs, 1)} {unit}s"
@@ -83,6 +83,30 @@ def _sentences(scenario: Scenario, place: tuple[str, str], station: Station, cur
         one = f"the busiest {unit} of {what}" if len(station.shares) > 1 and not station.in_turns else what
         return [f"{one} will be {station.load:.0%} busy: waits will be long and vary much"]
     return []
+
+
+def _limits(scenario: Scenario, place: tuple[str, str], station: Station, unit: str) -> list[tuple[float, float, str]]:
+    """What is needed of servers and of cores, what there is, and what they are called."""
+    architecture, name = place
+    needs = station.coming.per_s * station.hold.mean_s if station.coming.per_s else 0.0
+    there = cores(scenario, architecture)
+    rates = service_rates(scenario)
+    works = {one: rates[one] * attempts_of(service, policy(scenario, service)) * service.work.mean_s
+             for one, service in scenario.services.items() if rates[one]}
+    computed = sum(works.values()) if architecture == "monolith" else works.get(name, 0.0)
+    return [(needs, station.servers * len(station.shares), unit), (computed, there[name or "process"], "core")]
+
+
+def _too_much(what: str, limit: tuple[float, int, str], curves: Curves, name: str) -> str:
+    needs, has, unit = limit
+    factor = curves.factor(name)
+    if bool(np.all(needs * factor >= has)):
+        return f"{_needs(what, needs, has, unit)}, so its backlog grows for as long as orders come"
+    if bool(np.any(needs * factor >= has)):
+        peak = needs * float(factor.max())
+        when = curves.over_words(name, has / needs)
+        return f"{when} {_needs(what, peak, has, unit)}, and its backlog grows"
+    return ""
 
 
 def _needs(what: str, needs: float, has: int, unit: str) -> str:

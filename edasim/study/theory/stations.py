@@ -11,7 +11,16 @@ from edasim.scenario.broker_options import resolve
 from edasim.scenario.flow import Flow
 from edasim.scenario.retry_policy import Retry
 from edasim.scenario.value import Scenario, Service
-from edasim.study.theory.holding import NOTHING, Moments, attempts_of, handled_share, held, mixture, transactions
+from edasim.study.theory.holding import (
+    NOTHING,
+    Moments,
+    attempt,
+    attempts_of,
+    handled_share,
+    held,
+    mixture,
+    transactions,
+)
 from edasim.study.theory.networks import departure_scv
 from edasim.study.theory.partitions import Spread
 from edasim.study.theory.streams import Stream, merged, placed
@@ -121,9 +130,15 @@ def _monolith(scenario: Scenario) -> dict[str, Station]:
     works = {
         name: _product(
             _share(rates[name], coming.per_s) * reached[name],
-            _product(attempts_of(service, policy(scenario, service)), service.work.mean_s),
+            _product(attempts_of(service, policy(scenario, service)), attempt(service).mean_s),
         ) for name, service in scenario.services.items()}
-    return {name: Station(coming, hold, works[name], threads) for name in scenario.services}
+    places = _room(options.queue_limit)
+    return {name: Station(coming, hold, works[name], threads, places=places) for name in scenario.services}
+
+
+def _room(limit: float) -> int | None:
+    """How many may wait; None where there is room for all."""
+    return None if math.isinf(limit) else int(limit)
 
 
 def _share(part: float, whole: float) -> float:
@@ -157,8 +172,9 @@ def _rpc(scenario: Scenario) -> dict[str, Station]:
     def build(name: str, coming: Stream) -> Station:
         service = scenario.services[name]
         attempts = attempts_of(service, policy(scenario, service))
-        work = Moments.of(service.work)
-        return Station(coming.times(attempts), work, work.mean_s, servers_of(service))
+        work = attempt(service)
+        return Station(coming.times(attempts), work, work.mean_s, servers_of(service),
+                       places=_room(options.queue_limit))
 
     if options.calls == "parallel":
         return _followed(scenario, build)
@@ -218,7 +234,7 @@ def _at_broker(scenario: Scenario, name: str, coming: Stream) -> tuple[Stream, M
     """What comes to a consumer's queue, how long it holds a worker, and how long it is worked on."""
     service = scenario.services[name]
     retry = policy(scenario, service)
-    attempts, work = attempts_of(service, retry), Moments.of(service.work)
+    attempts, work = attempts_of(service, retry), attempt(service)
     if retry.where == "worker":
         return coming, held(service, retry), _product(attempts, work.mean_s)
     return coming.times(attempts), work, work.mean_s

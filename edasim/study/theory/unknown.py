@@ -9,7 +9,7 @@ from edasim.scenario.value import Scenario
 
 _KNOWN = {
     "Service": {"handles", "work", "workers", "fails", "poison", "required", "idempotent", "publishes", "joins",
-                "retry", "dead_letters", "redrive"},
+                "retry", "dead_letters", "redrive", "store"},
     "Producer": {"publishes", "arrivals", "key", "keys", "size"},
     "Retry": {"attempts", "backoff", "jitter", "where"},
     "Client": {"timeout", "retries", "backoff"},

@@ -1,4 +1,4 @@
-"""A consumer whose service has a circuit breaker or a retry budget."""
+"""A consumer whose service is protected by a circuit breaker or a retry budget."""
 from __future__ import annotations
 
 from typing import Any
@@ -6,25 +6,26 @@ from typing import Any
 from edasim.core.world import World
 from edasim.services.breaker import NO_PERMIT
 from edasim.services.consumer import Consumer
-from edasim.services.guard import Guard
+from edasim.services.protection import Protection
 from edasim.services.retry import RetryPolicy
 from edasim.services.service import Service
 from edasim.services.shop import Shop
 from edasim.services.worker import Worker
 
 
-class GuardedConsumer(Consumer):
+class ProtectedConsumer(Consumer):
     """Asks for a permit before each attempt.
 
     Without one it holds what it has in hands, and takes nothing more, until the breaker lets it: intake is paused, and
     no message is given up because the service is known to be down.
     """
 
-    def __init__(self, world: World, service: Service, worker: Worker, policy: RetryPolicy, guard: Guard) -> None:
+    def __init__(self, world: World, service: Service, worker: Worker, policy: RetryPolicy,
+                 protection: Protection) -> None:
         super().__init__(world, service, worker, policy)
-        self._guard = guard
+        self._protection = protection
         self._permit = NO_PERMIT
-        self._desk = service.desk(worker, self._guarded_attempt_finished)
+        self._desk = service.desk(worker, self._protected_attempt_finished)
 
     def take(self, delivery: Any) -> None:
         """Begin with a delivery as soon as there is a permit."""
@@ -38,17 +39,17 @@ class GuardedConsumer(Consumer):
     def _start_when_permitted(self) -> None:
         if not self.worker.alive:
             return
-        self._permit = self._guard.enter()
+        self._permit = self._protection.enter()
         if self._permit == NO_PERMIT:
-            assert self._guard.breaker is not None, "only a breaker keeps a call out"
-            self._guard.breaker.waiting.append(self._start_when_permitted)
+            assert self._protection.breaker is not None, "only a breaker keeps a call out"
+            self._protection.breaker.waiting.append(self._start_when_permitted)
             return
         self._starts += 1
         self._desk.start(self.delivery.message, again=self._starts > 1)
 
-    def _guarded_attempt_finished(self, worker: Worker, ok: bool) -> None:
+    def _protected_attempt_finished(self, worker: Worker, ok: bool) -> None:
         permit, self._permit = self._permit, NO_PERMIT
-        self._guard.over(permit, ok)
+        self._protection.over(permit, ok)
         self._attempt_finished(worker, ok)
 
     def die(self) -> None:
@@ -56,12 +57,12 @@ class GuardedConsumer(Consumer):
         super().die()
         if self._permit != NO_PERMIT:
             permit, self._permit = self._permit, NO_PERMIT
-            self._guard.abandon(permit)
+            self._protection.abandon(permit)
 
 
 def consumer_of(shop: Shop, service: Service, worker: Worker) -> Consumer:
     """The consumer that a worker of a service is."""
-    policy, guard = shop.policy(service.name), shop.guard(service.name)
-    if guard is None:
+    policy, protection = shop.policy(service.name), shop.protection(service.name)
+    if protection is None:
         return Consumer(shop.world, service, worker, policy)
-    return GuardedConsumer(shop.world, service, worker, policy, guard)
+    return ProtectedConsumer(shop.world, service, worker, policy, protection)

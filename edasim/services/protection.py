@@ -8,10 +8,10 @@ from edasim.services.breaker import Breaker
 from edasim.services.retry import Budget, BudgetedPolicy, RetryPolicy
 
 
-class Guard:
+class Protection:
     """The breaker and the retry budget of one service, either of which may be missing; an attempt is one call.
 
-    All callers of a service share one guard: the modules of the monolith, the gateway over RPC, on a broker all of the
+    All callers of a service share one: the modules of the monolith, the gateway over RPC, on a broker all of the
     service's consumers.
     """
 
@@ -41,8 +41,8 @@ class Guard:
             self.breaker.abandon(permit)
 
 
-def guard_of(world: World, name: str, spec: ServiceSpec, policy: RetryPolicy) -> Guard | None:
-    """The guard of a service; None when it has neither breaker nor budget, so that nothing needs to be remembered."""
+def protection_of(world: World, name: str, spec: ServiceSpec, policy: RetryPolicy) -> Protection | None:
+    """None for a service with neither breaker nor budget, so that nothing needs to be remembered."""
     breaker = None if spec.breaker is None else Breaker(world, name, spec.breaker)
     budget = policy.budget if isinstance(policy, BudgetedPolicy) else None
-    return None if breaker is None and budget is None else Guard(breaker, budget)
+    return None if breaker is None and budget is None else Protection(breaker, budget)

@@ -57,20 +57,16 @@ def searched(explorer: Explorer, knob: str, target: str) -> Cliff:
     return cliff
 
 
-def test_the_button_opens_it_and_closes_it(explorer: Explorer) -> None:
-    assert explorer.cliff.layout.display == ""
-    explorer.buttons["Find my cliff"].click()
-    assert explorer.cliff.layout.display == "none"
-
-
 def test_it_asks_whether_it_recovers_on_the_slider_that_was_moved_last(explorer: Explorer) -> None:
     cliff = explorer.cliff
-    assert (cliff.target.value, cliff.knob.value) == ("recovers", WORKERS)
+    assert (cliff.layout.display, cliff.target.value, cliff.knob.value) == ("", "recovers", WORKERS)
     explorer.set(LENGTH, explorer.dials[LENGTH].texts[5])
     assert cliff.knob.value == LENGTH
     cliff.knob.value = "client.timeout"
     explorer.set(LENGTH, explorer.dials[LENGTH].texts[6])
     assert cliff.knob.value == "client.timeout", "the reader's own choice stays"
+    explorer.buttons["Find my cliff"].click()
+    assert cliff.layout.display == "none"
 
 
 def test_the_answer_is_that_of_find_and_the_slider_goes_to_either_side(explorer: Explorer) -> None:
@@ -94,7 +90,7 @@ def test_the_answer_is_that_of_find_and_the_slider_goes_to_either_side(explorer:
 
 
 def test_the_slider_goes_to_a_step_on_the_side_that_was_asked_for(explorer: Explorer) -> None:
-    cliff = searched(explorer, LENGTH, "completion_latency_s.p99 < 3s")
+    cliff = searched(explorer, LENGTH, "backlog_max < 50")
     assert cliff.found is not None
     holds, fails = cliff.found.searches["rpc"].bracket
     dial = explorer.dials[LENGTH]
@@ -137,18 +133,21 @@ def test_without_a_fault_it_says_what_recovering_means(shop: Scenario) -> None:
     assert "Nothing breaks here at a known time" in cliff.told.value
 
 
-@pytest.mark.parametrize(("target", "sentence"), [
-    ("", "is no target: write it as completion_latency_s.p99"),
-    ("orders.refused &lt 1", "is no target"),
-    ("orders.refused < 1%", "is a number of orders, not a share of them"),
-    ("orders.refusd < 1", "did you mean"),
-    ("<script>alert(1)</script> < 1", "is no number of a run"),
-])  # fmt: skip
-def test_what_cannot_be_asked_is_a_sentence(explorer: Explorer, target: str, sentence: str) -> None:
-    cliff = searched(explorer, WORKERS, target)
-    assert sentence in cliff.told.value
-    assert "<script" not in cliff.told.value
-    assert cliff.found is None and not cliff.search.disabled
+REFUSED = {
+    "": "is no target: write it as completion_latency_s.p99",
+    "orders.refused &lt 1": "is no target",
+    "orders.refused < 1%": "is a number of orders, not a share of them",
+    "orders.refusd < 1": "did you mean",
+    "<script>alert(1)</script> < 1": "is no number of a run",
+}
+
+
+def test_what_cannot_be_asked_is_a_sentence(explorer: Explorer) -> None:
+    for target, sentence in REFUSED.items():
+        cliff = searched(explorer, WORKERS, target)
+        assert sentence in cliff.told.value
+        assert "<script" not in cliff.told.value
+        assert cliff.found is None and not cliff.search.disabled
 
 
 def test_nothing_to_search_is_a_sentence(explorer: Explorer, shop: Scenario) -> None:
@@ -178,9 +177,9 @@ def test_presets_fill_in_the_target_and_other_words_are_ones_own(explorer: Explo
     assert cliff.aim.value == "recovers"
 
 
-@pytest.mark.parametrize("name", ["payment-outage", "flaky-network", "poison-messages"])
+@pytest.mark.parametrize("name", ["payment-outage", "flaky-network"])
 def test_every_preset_is_a_target(name: str) -> None:
-    shop = load(f"scenarios/{name}.yml").change({"duration": "10s", "warm-up": "0s", "faults": None, "knobs": None})
+    shop = load(f"scenarios/{name}.yml").change({"duration": "4s", "warm-up": "0s", "faults": None, "knobs": None})
     offered = aims(shop, [see(simulate(shop, "kafka", seed=7))])
     assert offered[0] == ("it recovers", "recovers")
     assert len({target for _, target in offered}) == len(offered) >= 4

@@ -249,7 +249,7 @@ class Cliff(widgets.VBox):
         self.found = answer
         lines = [f"<b>{html.escape(sentence)}</b>" for sentence in answer.sentences().split("\n")]
         self.told.value = f'<div style="line-height:1.4">{"<br>".join(lines)}</div>{_grey(self._how())}'
-        tried = any(search.tried for search in answer.searches.values())
+        tried = any(len(search.tried) > 1 for search in answer.searches.values())
         self._show([button for name in answer.searches for button in self._ways(answer, name)],
                    image(answer.chart()) if tried else None)
         self.follow()
@@ -293,7 +293,7 @@ class Cliff(widgets.VBox):
         self.moves = moves
         row = widgets.HBox(moves, layout=widgets.Layout(flex_flow="row wrap"))
         if chart is not None:
-            chart.layout.width, chart.layout.max_width = "720px", "100%"
+            chart.layout.width, chart.layout.max_width = "640px", "100%"
         self.place.children = [*([row] if moves else []), *([chart] if chart is not None else [])]
 
 

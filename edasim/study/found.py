@@ -142,7 +142,8 @@ class Found:
         """Why there is nothing to search between."""
         words, knob = self.target.words, short_path(self.path)
         if search.outcome == "incomplete":
-            return f"stopped after {len(search.tried)} values; nothing is decided."
+            tried = "one value" if len(search.tried) == 1 else f"{len(search.tried)} values"
+            return f"stopped after {tried}; nothing is decided."
         low, high = (search.kind.show(one.number) for one in (search.in_order[0], search.in_order[-1]))
         if search.outcome.startswith("holds"):
             does = "holds at both ends" if search.outcome == "holds everywhere" else "holds at neither end"

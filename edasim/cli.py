@@ -23,7 +23,9 @@ from edasim.commands.validating import validate
 from edasim.commands.weighing import sensitivity
 from edasim.version import __version__
 
-EXIT_CODES = "Exit codes: 0 fine, 1 an invariant is broken, 2 bad input, 130 after Ctrl-C."
+EXIT_CODES = (
+    "Exit codes: 0 fine, 1 an invariant is broken, 2 bad input or not reached what was asked for, 130 after Ctrl-C."
+)
 
 app = typer.Typer(
     name="edasim",

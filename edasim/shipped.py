@@ -47,11 +47,11 @@ def scenario_file(name: str) -> Path:
 
 def found(file: str) -> str:
     """The path of a file; a bare name that is no file here may be that of a shipped scenario."""
-    shipped = file.removesuffix(".yml") in _names() and not Path(file).exists()
+    shipped = file.removesuffix(".yml") in known_names() and not Path(file).exists()
     return str(scenario_file(file)) if shipped else file
 
 
-def _names() -> tuple[str, ...]:
+def known_names() -> tuple[str, ...]:
     """The names of the shipped scenarios, none where this copy of edasim came without them."""
     try:
         return scenario_names()

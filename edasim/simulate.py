@@ -143,7 +143,8 @@ class Limits:
     def watch(self, clock: Clock, scenario: Scenario, architecture: str) -> None:
         """Put a guard over a run that begins; from now on its events are counted."""
         most_events = (lambda: _most_events(scenario)) if self.events else None
-        Guard(clock, f"The run of {architecture}", most_events, FEW_EVENTS, self.memory)
+        guard = Guard(clock, f"The run of {architecture}", most_events, FEW_EVENTS, self.memory)
+        guard.look(0)  # A short run is over before the clock lets anybody look.
 
 
 def _most_events(scenario: Scenario) -> float:

@@ -147,6 +147,11 @@ def test_the_command_stops_for_memory_with_a_sentence_and_exit_2(tmp_path: Path)
     assert list((tmp_path / "out").iterdir()) == []
 
 
+def test_a_run_too_short_to_be_watched_is_stopped_for_memory_as_well() -> None:
+    with pytest.raises(RunStopped, match=r"stopped at 0 s .* 2 MB are allowed"):
+        simulate(load(LONG.replace("100s", "1s")), "monolith", limits=Limits(memory=2 * 10**6))
+
+
 def test_a_wrong_amount_of_memory_is_bad_input(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "payment-outage", "--max-memory", "much"]) == 2
     assert '--max-memory: "much" is not an amount of memory' in capsys.readouterr().err

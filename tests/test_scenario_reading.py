@@ -285,7 +285,7 @@ SCENARIOS = some.fixed_dictionaries(
         "services": some.dictionaries(NAMES, SERVICE, min_size=1, max_size=3),
     },
     optional={
-        "title": some.text(some.characters(categories=("L", "N", "P", "S", "Zs")), max_size=30),
+        "title": some.text(some.characters(categories=("L", "N", "P", "S"), include_characters=" "), max_size=30),
         "warm-up": some.integers(0, 10**9).map(show_duration),
         "client": some.fixed_dictionaries({}, optional={
             "timeout": DURATIONS | some.just("none"), "budget": BUDGET}),

@@ -1,6 +1,7 @@
 """`edasim sweep` at the command line: files, exit codes, Ctrl-C, and input that cannot hurt."""
 
 import csv
+import io
 import json
 import os
 import re
@@ -11,10 +12,12 @@ import time
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 import edasim
 from edasim.cli import main
 from edasim.scenario.reading import load
+from edasim.study.sweep import sweep
 from tests.test_study_sweep import TINY
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -51,6 +54,8 @@ def test_a_sweep_prints_a_table_and_saves_everything(
     (["--knob", "services.payment.workers=0,1"], "services.payment.workers: 0 is out of range"),
     (["--knob", "services.payment.workrs=1"], "did you mean workers?"),
     (["--knob", "services.payment.workers"], "has no path and values"),
+    (["--knob", KNOB, "--knob", "services.payment.workers=3"], "services.payment.workers: this knob is there twice"),
+    (["--knob", "services.payment.fails=0% .. 9% in 12345678901"], "12345678901 steps are out of range: give 2 to"),
     (["--knob", KNOB, "--metric", "orders.refusd"], "did you mean orders.refused?"),
     (["--knob", KNOB, "--arch", "rpc"], 'the scenario does not list "rpc"'),
     (["--knob", KNOB, "--workers", "2", "--dask", "tcp://127.0.0.1:1"], "exclude each other"),
@@ -66,6 +71,28 @@ def test_a_mistake_is_a_sentence_and_exit_code_2(
     assert sentence in printed.err
     assert "Traceback" not in printed.err
     assert printed.out == ""
+
+
+def test_a_search_takes_one_knob_and_says_so(tiny: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["find", tiny, "--knob", KNOB, "--knob", "client.timeout=1s .. 2s", "--target", "recovers"]) == 2
+    assert capsys.readouterr().err == "--knob: 2 knobs cannot be searched at once: give one, and --set the others\n"
+
+
+def test_what_only_a_precision_needs_is_not_silently_left_out(tiny: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", tiny, "--budget", "30"]) == 2
+    assert "--budget: it does nothing without --precision" in capsys.readouterr().err
+    assert main(["compare", tiny, "--precision-of", "orders.done"]) == 2
+    assert "--precision-of: it does nothing without --precision" in capsys.readouterr().err
+
+
+def test_names_of_knobs_and_numbers_are_whole_in_a_narrow_table(tiny: str) -> None:
+    knobs = {"services.payment.workers": [1, 2], "services.payment.fails": ["0%"], "client.timeout": ["1s"]}
+    found = sweep(load(tiny), knobs, ["kafka", "rabbitmq"], 1, metrics="completion_latency_s.p99")
+    page = io.StringIO()
+    Console(file=page, width=95).print(found.table())
+    assert "…" not in page.getvalue()
+    for word in ("completion_latency_s.", "workers ", "fails ", "client. ", "timeout "):
+        assert word in page.getvalue()
 
 
 def test_another_study_in_the_folder_is_exit_code_2(

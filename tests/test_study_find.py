@@ -2,9 +2,12 @@
 
 import json
 import math
+import warnings
 
 import pytest
 
+from edasim.charts.find import find_chart
+from edasim.charts.metric import tick_text
 from edasim.cli import main
 from edasim.core.quantity import SECOND_NS
 from edasim.scenario.errors import ScenarioError
@@ -150,6 +153,33 @@ def test_a_target_that_does_not_change_says_so(queue: Scenario, target: str, doe
     assert len(found.searches["rpc"].tried) == 2
 
 
+def test_where_some_runs_never_come_the_table_the_chart_and_the_sentence_say_so() -> None:
+    shop = load("""
+        title: Some are parked
+        duration: 20s
+        producers: {checkout: {publishes: OrderPlaced, arrivals: 20/s}}
+        services: {payment: {handles: OrderPlaced, workers: 2, work: 10ms, poison: 1%}}
+        retry: {attempts: 1}
+        architectures: {rabbitmq: {}}
+    """)
+    found = find(shop, {"services.payment.workers": "1 .. 2"}, "completion_latency_s.p99 < 2s", "rabbitmq")
+    never = found.searches["rabbitmq"].in_order[0].never
+    assert 0 < never < 10
+    assert f"never in {never} of 10" in str(found.table())
+    assert f"in some runs it never comes ({never} of 10 at 1 and {never} of 10 at 2)" in found.sentence("rabbitmq")
+    ax = find_chart(found)
+    tops = [line for line in ax.lines if line.get_marker() == "^" and len(line.get_xdata())]
+    assert [line.get_markerfacecolor() for line in tops[:2]] == ["white", "white"]  # it fails there
+    assert [text.get_text() for text in ax.texts].count(f"never in\n{never} of 10") == 2
+
+
+def test_no_two_ticks_of_a_chart_read_alike() -> None:
+    ticks = [0.25 * number for number in range(8)]
+    assert [tick_text(value, "completion_latency_s.p99") for value in ticks] == [
+        "0 s", "250 ms", "500 ms", "750 ms", "1 s", "1.25 s", "1.5 s", "1.75 s"]
+    assert tick_text(1_250, "orders.refused") == "1,250"
+
+
 def test_it_is_found_from_how_long_an_outage_on_the_queue_does_not_come_back() -> None:
     """The fluid law: at 80% load an outage of d takes 4 d to work off, while orders are still placed."""
     shop = load("""
@@ -210,6 +240,11 @@ def test_ctrl_c_leaves_what_was_tried(queue: Scenario) -> None:
     found = stopped.value.found
     assert found.as_dict()["incomplete"] is True
     assert "stopped after 0 values" in found.sentence("rpc")
+    found.searches["rpc"].take(Tried(1.0, Interval(0.5, 0.2, 0.8, 10), None))
+    assert "stopped after 1 value;" in found.sentence("rpc")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found.chart()  # of one value, so that its axis has no length of its own
 
 
 def test_the_command_finds_saves_and_says_how_sure(tmp_path, capsys: pytest.CaptureFixture[str]) -> None:  # type: ignore[no-untyped-def]

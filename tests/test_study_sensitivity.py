@@ -76,12 +76,16 @@ def test_spans_can_be_given(shop: Scenario) -> None:
     found = sensitivity(shop, {"client.timeout": "1ms .. 9s"}, "monolith", "orders.refused", 2)
     effect = found.effects["monolith"][0]
     assert effect.low.interval.mean > 50
+    mixed = sensitivity(shop, {"client.timeout": "1ms .. 9s", "services.payment.workers": None}, "monolith", METRIC, 2)
+    assert {one.path: one.texts for one in mixed.effects["monolith"]} == {
+        "client.timeout": ("1ms", "9s", "9s"), "services.payment.workers": ("2", "2", "3")}
     assert effect.high.interval.mean == 0
 
 
 @pytest.mark.parametrize(("wrong", "error", "sentence"), [
     ({"knobs": []}, ScenarioError, "knobs: the scenario has none"),
-    ({"knobs": ["services.payment.fails"]}, ScenarioError, "there is nothing 20% above and below it"),
+    ({"knobs": ["services.payment.fails"]}, ScenarioError, "it stands at 0%, and 20% above and below that is the same"),
+        ({"knobs": ["services.payment.nope"]}, ScenarioError, "nothing stands at this path that could be moved"),
     ({"knobs": ["title"]}, ScenarioError, "is not a quantity"),
     ({"knobs": {"services.payment.workers": "1"}}, ScenarioError, "is not a range"),
     ({"spread": "2"}, ScenarioError, "spread: 2 has no unit"),
@@ -123,6 +127,11 @@ def test_the_tornado_has_a_bar_with_its_error_for_each_end(shop: Scenario) -> No
     assert len(ax.containers) == 6 + 6
     assert "hangs most on payment.work" in ax.get_title(loc="left").replace("\n", " ")
     assert ax.get_xlabel() == "completion latency, mean (RabbitMQ)"
+
+
+def test_a_tornado_without_any_effect_shows_no_axis_below_0(shop: Scenario) -> None:
+    ax = tornado(sensitivity(shop, ["services.mail.workers"], "rabbitmq", "orders.refused", 2), "rabbitmq")
+    assert ax.get_xlim() == (0.0, 1.0)
 
 
 def test_the_command_prints_and_saves(tmp_path, capsys: pytest.CaptureFixture[str]) -> None:  # type: ignore[no-untyped-def]

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from edasim.charts.marks import Label, label_ends, title
-from edasim.charts.metric import mean_words, number_text
+from edasim.charts.metric import mean_words, number_text, tick_text
 from edasim.charts.style import INK, QUIET, axes, look, picture, styled
 from edasim.study.found import Found, Search
 from edasim.study.metrics import in_seconds, short_path
@@ -42,7 +42,8 @@ def find_chart(found: Found, ax: Axes | None = None) -> Axes:
                 labels.append(Label(known[-1].number / search.kind.per, known[-1].interval.mean, display(name), name))
         ax.axhline(found.target.bound, color=INK, linewidth=1.2, linestyle="dotted", zorder=1)
         ax.annotate(_target_text(found), (0.0, found.target.bound), xycoords=("axes fraction", "data"), xytext=(4, 3),
-                    textcoords="offset points", fontsize="small", color=INK)
+                    textcoords="offset points", fontsize="small", color=INK, zorder=3,
+                    bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.5})
         _knob_axis(ax, found)
         label_ends(ax, labels)
         title(ax, _seen(found))
@@ -51,14 +52,17 @@ def find_chart(found: Found, ax: Axes | None = None) -> Axes:
 
 def _draw(ax: Axes, found: Found, name: str, search: Search) -> None:
     looks = look(name)
+    faces = {True: looks.colour, False: "white", None: "#DDDDDD"}
     for one in search.in_order:
         across = one.number / search.kind.per
         if not one.interval.known:
             ax.plot([across], [0.985], transform=ax.get_xaxis_transform(), marker="^", color=looks.colour, markersize=9,
-                    clip_on=False)
+                    markerfacecolor=faces[one.holds], markeredgewidth=1.8, clip_on=False)
+            never = "never" if one.never == one.interval.n else f"never in\n{one.never} of {one.interval.n}"
+            ax.annotate(never, (across, 0.985), xycoords=ax.get_xaxis_transform(), xytext=(0, -9),
+                        textcoords="offset points", ha="center", va="top", fontsize=8, color=QUIET)
             continue
         mean, low, high = one.interval.mean, one.interval.low, one.interval.high
-        faces = {True: looks.colour, False: "white", None: "#DDDDDD"}
         ax.errorbar([across], [mean], yerr=[[max(0.0, mean - low)], [max(0.0, high - mean)]], color=looks.colour,
                     marker=looks.marker, markersize=8, markerfacecolor=faces[one.holds], markeredgewidth=1.8,
                     capsize=4, linestyle="none", zorder=4)
@@ -73,6 +77,7 @@ def _scale(ax: Axes, found: Found) -> None:
     """Times over a wide range on a logarithmic scale; everything else from 0."""
     metric, bound = found.target.metric, found.target.bound
     intervals = [one.interval for search in found.searches.values() for one in search.in_order if one.interval.known]
+    tried = sum(len(search.tried) for search in found.searches.values())
     means = [bound, *(one.mean for one in intervals)]
     tops = [bound, *(one.high for one in intervals if math.isfinite(one.high))]
     if in_seconds(metric) and min(means) > 0 and max(means) > _WIDE_RANGE * min(means):
@@ -80,8 +85,8 @@ def _scale(ax: Axes, found: Found) -> None:
         ax.set_ylim(min(means) / 2, max(tops) * 1.6)
         ax.yaxis.set_minor_formatter(NullFormatter())
     else:
-        ax.set_ylim(-0.025 * max(tops), 1.08 * max(tops) or 1.0)
-    show = (lambda value, _: f"{value:.0%}") if found.target.is_share else (lambda value, _: number_text(value, metric))
+        ax.set_ylim(-0.025 * max(tops), (1.25 if len(intervals) < tried else 1.08) * max(tops) or 1.0)
+    show = (lambda value, _: f"{value:.0%}") if found.target.is_share else (lambda value, _: tick_text(value, metric))
     ax.yaxis.set_major_formatter(FuncFormatter(show))
     what = "runs that recover" if found.target.is_share else mean_words(metric)
     ax.set_ylabel(f"{what} (logarithmic)" if ax.get_yscale() == "log" else what)
@@ -102,7 +107,7 @@ def _knob_axis(ax: Axes, found: Found) -> None:
         ax.set_xticks(range(int(ends[0]), int(ends[-1]) + 1))
     show = kind.show
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: show(kind.tidy(max(0.0, value) * kind.per))))
-    room = 0.03 * max(ends[-1] - ends[0], 1e-12)
+    room = 0.03 * (ends[-1] - ends[0] or abs(ends[0]) or 1.0)
     ax.set_xlim((ends[0] - room) / kind.per, (ends[-1] + room) / kind.per)
     ax.set_xlabel(short_path(found.path))
 

@@ -12,7 +12,7 @@ from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 
 from edasim.charts.marks import wrapped
-from edasim.charts.metric import knob_label, number_text
+from edasim.charts.metric import knob_label, number_text, tick_text
 from edasim.charts.style import look, picture, styled, text_colour
 from edasim.study.metrics import metric_words, short_path
 from edasim.study.swept import Sweep
@@ -45,7 +45,7 @@ def heat_maps(sweep: Sweep, metric: str) -> Figure:
         ]
         shades = mpl.cm.ScalarMappable(limits, COLOURS)
         bar = figure.colorbar(shades, ax=panels, aspect=30, pad=0.02)
-        bar.ax.yaxis.set_major_formatter(lambda value, _: number_text(value, metric))
+        bar.ax.yaxis.set_major_formatter(lambda value, _: tick_text(value, metric))
         bar.set_label(metric_words(metric))
         bar.outline.set_visible(False)
         words = "\n".join(line for text in _title(sweep, metric)

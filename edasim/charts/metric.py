@@ -6,6 +6,7 @@ from edasim.study.knob import Axis
 from edasim.study.metrics import in_seconds, metric_words, short_path
 from edasim.study.words import grouped, seconds_short
 
+_TIMES = ((1.0, "s"), (1e3, "ms"), (1e6, "µs"))
 _UNITS = {"s": "duration", "1/s": "rate", "share": "share", "x": "factor", "B": "size"}
 
 
@@ -16,6 +17,14 @@ def number_text(value: float, metric: str) -> str:
     if metric.endswith("utilisation"):
         return f"{value:.0%}"
     return grouped(value, 0 if value == round(value) or abs(value) >= 100 else 1 if abs(value) >= 1 else 2)
+
+
+def tick_text(value: float, metric: str) -> str:
+    """A metric's value beside an axis: in up to four digits, so that no two ticks read alike, with its unit."""
+    if not in_seconds(metric) or not value:
+        return number_text(value, metric)
+    scale, unit = next((one for one in _TIMES if abs(value) * one[0] >= 1), _TIMES[-1])
+    return f"{float(f'{value * scale:.4g}'):,.10g} {unit}"
 
 
 def mean_words(metric: str) -> str:

@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from edasim.charts.heat_map import heat_maps
 from edasim.charts.marks import Label, label_ends, title
-from edasim.charts.metric import knob_label, mean_words, number_text
+from edasim.charts.metric import knob_label, mean_words, number_text, tick_text
 from edasim.charts.saving import save_figure
 from edasim.charts.style import QUIET, axes, look, picture, styled
 from edasim.study.knob import Axis
@@ -96,7 +96,7 @@ def _scale(ax: Axes, means: Sequence[Band], metric: str) -> None:
         ax.yaxis.set_minor_formatter(NullFormatter())
     else:
         ax.set_ylim(0, 1.08 * max(seen.max(initial=0.0), 1e-12) if seen.max(initial=0.0) > 0 else 1.0)
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number_text(value, metric)))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: tick_text(value, metric)))
 
 
 def _knob_ticks(ax: Axes, knob: Axis) -> None:

@@ -8,7 +8,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
 from edasim.charts.marks import title
-from edasim.charts.metric import mean_words, number_text
+from edasim.charts.metric import mean_words, number_text, tick_text
 from edasim.charts.style import INK, QUIET, axes, picture, styled
 from edasim.study.metrics import metric_words, short_path
 from edasim.study.weighed import Effect, Sensitivity
@@ -45,8 +45,10 @@ def tornado(found: Sensitivity, architecture: str, ax: Axes | None = None) -> Ax
         ax.grid(False, axis="y")
         ax.tick_params(axis="y", length=0)
         ax.margins(x=0.15)
+        if not any(one.low.interval.mean or one.high.interval.mean for one in effects):
+            ax.set_xlim(min(0.0, now), 2 * abs(now) or 1.0)
         ax.xaxis.set_major_formatter(FuncFormatter(
-            lambda value, _: number_text(value, found.metric) if value >= 0 else ""))
+            lambda value, _: tick_text(value, found.metric) if value >= 0 else ""))
         ax.set_xlabel(f"{mean_words(found.metric)} ({display(architecture)})")
         ax.legend(handles=[Patch(color=LOW, label="at its low end"), Patch(color=HIGH, label="at its high end")],
                   loc="lower right", fontsize="small", ncols=2, bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2)

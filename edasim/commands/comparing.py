@@ -30,6 +30,7 @@ from edasim.commands.options import (
 )
 from edasim.commands.printing import print_table, print_text
 from edasim.commands.progress import SlowProgress
+from edasim.scenario.errors import Problem, ScenarioError
 from edasim.scenario.value import Scenario
 from edasim.simulate import Limits
 from edasim.study.comparison import Comparison
@@ -47,6 +48,7 @@ Budget = Annotated[
     int, typer.Option("--budget", min=5, max=100_000, help="At most so many replications for the precision.")
 ]
 AUTO = "auto"
+BUDGET = 100
 WarmUp = Annotated[
     str | None,
     typer.Option("--warm-up", metavar="DURATION", help="Leave out the orders of so long; auto finds out how long."),
@@ -65,7 +67,7 @@ def compare(  # noqa: PLR0913 - the options of a command
     dask: Dask = None,
     precision: Wanted = None,
     precision_of: WantedOf = PRECISE_METRIC,
-    budget: Budget = 100,
+    budget: Budget = BUDGET,
     warm_up: WarmUp = None,
     json: Json = False,
     allow_large: AllowLarge = False,
@@ -80,6 +82,9 @@ def compare(  # noqa: PLR0913 - the options of a command
     """
     scenario = read_scenario(file, _with_warm_up(setting, warm_up), allow_large)
     limits = limits_of(allow_large, max_memory)
+    if precision is None and (precision_of, budget) != (PRECISE_METRIC, BUDGET):
+        option = "--budget" if budget != BUDGET else "--precision-of"
+        raise ScenarioError([Problem("it does nothing without --precision: write --precision 2% beside it", option)])
     study = Study(named(arch), replications, seed, limits, usable_folder(out), workers, dask, precision, precision_of,
                   budget)
     scenario = study.warmed_up(scenario, warm_up)
@@ -142,7 +147,7 @@ class Study:
     dask: str | None = None
     precision: str | None = None
     precision_of: str = PRECISE_METRIC
-    budget: int = 100
+    budget: int = BUDGET
 
     def warmed_up(self, scenario: Scenario, warm_up: str | None) -> Scenario:
         """The scenario with the warm-up that was found, which is told on stderr, where it was asked for."""

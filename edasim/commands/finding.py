@@ -25,14 +25,15 @@ from edasim.commands.options import (
 )
 from edasim.commands.printing import print_table, print_text
 from edasim.commands.progress import SlowProgress
+from edasim.scenario.errors import Problem, ScenarioError
 from edasim.study.find import BUDGET, FEWEST, FindInterrupted
 from edasim.study.find import find as find_value
 from edasim.study.found import Found
 from edasim.study.knob import split_knob
 
 Knob = Annotated[
-    str,
-    typer.Option("--knob", metavar="PATH=SPAN", help="Where to look: services.payment.workers=1 .. 20, or one of the "
+    list[str],
+    typer.Option("--knob", metavar="PATH=SPAN", help="Where to look: client.timeout=1s .. 9s, or one of the "
                                                      "scenario's own knobs by its path alone."),
 ]
 TargetText = Annotated[
@@ -67,7 +68,7 @@ def find(  # noqa: PLR0913 - the options of a command
     Example: edasim find payment-outage --knob 'services.payment.workers=1 .. 8' --target 'orders.refused < 100'
     """
     scenario = read_scenario(file, setting, allow_large)
-    where: dict[str, str] | str = dict([split_knob(knob)]) if "=" in knob else knob
+    where = _where(knob)
     folder = usable_folder(out)
     try:
         with SlowProgress("searching") as progress:
@@ -82,6 +83,14 @@ def find(  # noqa: PLR0913 - the options of a command
     _show(found, folder, json)
     if not found.sure:
         raise typer.Exit(BAD_INPUT)
+
+
+def _where(knobs: list[str]) -> dict[str, str] | str:
+    """The one knob, with its span where one is given."""
+    if len(knobs) > 1:
+        raise ScenarioError([Problem(f"{len(knobs)} knobs cannot be searched at once: give one, and --set the others",
+                                     "--knob")])
+    return dict([split_knob(knobs[0])]) if "=" in knobs[0] else knobs[0]
 
 
 def _show(found: Found, folder: Path | None, json: bool) -> None:

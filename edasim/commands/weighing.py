@@ -80,13 +80,11 @@ def sensitivity(  # noqa: PLR0913 - the options of a command
     _show(found, folder, json)
 
 
-def _knobs(given: list[str] | None) -> dict[str, str] | list[str] | None:
-    """Spans where they are given for all, paths where they are not."""
+def _knobs(given: list[str] | None) -> dict[str, str | None] | None:
+    """The knobs with their spans; None for one that is named by its path alone."""
     if not given:
         return None
-    if all("=" not in text for text in given):
-        return given
-    return dict(split_knob(text) for text in given)
+    return dict(split_knob(text) if "=" in text else (text.strip(), None) for text in given)
 
 
 def _show(found: Sensitivity, folder: Path | None, json: bool) -> None:

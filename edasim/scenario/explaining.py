@@ -13,6 +13,16 @@ from edasim.scenario.errors import Path
 from edasim.scenario.fields import suggestion, yaml_name
 from edasim.scenario.value import Scenario
 
+_ELSEWHERE = {
+    "queue-limit": "write it at architectures.monolith or architectures.rpc, as in rpc: {queue-limit: 50}",
+    "discipline": "write it at architectures.monolith or architectures.rpc, as in rpc: {discipline: priority}",
+    "priority": "messages have it, so write it at a producer, as in producers: {checkout: {priority: 5}}",
+    "threads": "only the monolith has threads, so write it at architectures.monolith, or workers here",
+    "prefetch": "only RabbitMQ has it, so write it at architectures.rabbitmq",
+}
+"""Keys that are looked for at a service, and where they are."""
+_FEW_KEYS = 8
+
 
 def explain(details: ErrorDetails) -> tuple[Path, str]:
     """The path of a finding and one sentence about it."""
@@ -22,15 +32,23 @@ def explain(details: ErrorDetails) -> tuple[Path, str]:
 
 def _sentence(details: ErrorDetails, path: Path) -> str:
     kind = details["type"]
+    if kind == "value_error" and details["loc"][-1] == "[flag]" and path[-1:] == ("idempotent",):
+        cure = "write true, false, {remembers: 1000} or {for: 10s}"
+        return f"{shown(details['input'])} is neither true nor false nor a window: {cure}"
     if kind == "value_error":
         return str(details["ctx"]["error"])
     if kind in ("extra_forbidden", "invalid_key"):
         part = part_at(path[:-1])
+        if len(path) > 2 and path[0] == "services" and (elsewhere := _ELSEWHERE.get(str(path[-1]))):
+            return f"this key does not belong to a service: {elsewhere}"
         return f"this key is not known: {suggestion(str(path[-1]), keys_of(part) if part else ())}"
     if kind == "missing":
         return f"this is missing: write {_description(path)}"
     if kind in ("model_type", "dict_type", "model_attributes_type"):
-        return f"{shown(details['input'])} is not a mapping: write keys with values"
+        part = part_at(path)
+        keys = keys_of(part) if part is not None else []
+        such = f", such as {keys[0]}" if 1 <= len(keys) <= _FEW_KEYS else ""
+        return f"{shown(details['input'])} is not a mapping: write keys with values{such}"
     if kind in ("list_type", "tuple_type"):
         return f"{shown(details['input'])} is not a list: write it in brackets"
     return f"{shown(details['input'])} is not possible: {details['msg'][:1].lower()}{details['msg'][1:]}"

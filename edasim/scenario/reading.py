@@ -13,9 +13,10 @@ from edasim.scenario.checking import check
 from edasim.scenario.document import MOST_BYTES, Document, decode, read_with_repeats
 from edasim.scenario.errors import Finding, Problem, ScenarioError, show_path
 from edasim.scenario.explaining import explain
+from edasim.scenario.fields import suggestion
 from edasim.scenario.salvaging import further_findings
 from edasim.scenario.value import Scenario
-from edasim.shipped import found
+from edasim.shipped import found, known_names
 
 
 def load(path_or_text: str | os.PathLike[str], allow_large: bool = False) -> Scenario:
@@ -70,4 +71,6 @@ def _content(source: str, file: str) -> bytes:
             return stream.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or "this is no name of a file"
+        if isinstance(error, FileNotFoundError) and os.path.basename(source) == source:
+            reason = f"{reason}, and no shipped scenario has that name: {suggestion(source, known_names())}"
         raise ScenarioError([Problem(f"the file cannot be read: {reason}", file=file)]) from None

@@ -119,7 +119,8 @@ class Description:
         waits = (
             "waits for ever" if client.timeout is None else f"leaves after {_duration(client.timeout)} without answer"
         )
-        again = f"tries {client.retries} more times" if client.retries else "does not try again"
+        often = "once more" if client.retries == 1 else f"{client.retries} more times"
+        again = f"tries {often}" if client.retries else "does not try again"
         if client.retries and client.budget:
             again = f"{again} at most: {budget_words(client.budget)}"
         return f"A customer {waits} and {again}."

@@ -154,9 +154,10 @@ class _Work:
         while verdict is None:
             tasks = [self.runs.task(text, architecture, replication) for replication in range(size)]
             self.runs.do(tasks, self.progress)
-            found = search.target.interval(self.runs.values(tasks, search.target.metric), confidence)
+            values = self.runs.values(tasks, search.target.metric)
+            found = search.target.interval(values, confidence)
             verdict = search.target.judge(found)
-            search.take(Tried(number, found, verdict))
+            search.take(Tried(number, found, verdict, sum(not math.isfinite(value) for value in values)))
             if size >= self.budget:
                 break
             size = min(2 * size, self.budget)

@@ -13,7 +13,7 @@ from edasim.study.knob import Kind
 from edasim.study.metrics import in_seconds, short_path
 from edasim.study.precision import Interval
 from edasim.study.target import Target
-from edasim.study.words import capitalised, count_text, display, seconds_text, subject
+from edasim.study.words import capitalised, count_text, counted, display, seconds_text, subject
 from edasim.version import __version__
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ class Tried:
     number: float
     interval: Interval
     holds: bool | None
+    never: int = 0
+    """In how many of the runs it never came."""
 
     @property
     def verdict(self) -> str:
@@ -142,17 +144,24 @@ class Found:
         """Why there is nothing to search between."""
         words, knob = self.target.words, short_path(self.path)
         if search.outcome == "incomplete":
-            tried = "one value" if len(search.tried) == 1 else f"{len(search.tried)} values"
-            return f"stopped after {tried}; nothing is decided."
+            return f"stopped after {counted(len(search.tried), 'value')}; nothing is decided."
         low, high = (search.kind.show(one.number) for one in (search.in_order[0], search.in_order[-1]))
         if search.outcome.startswith("holds"):
             does = "holds at both ends" if search.outcome == "holds everywhere" else "holds at neither end"
-            return f"{words} {does} of {knob} = {low} .. {high}: search in another span."
+            return f"{words} {does} of {knob} = {low} .. {high}: {self._other_search(search)}."
         which = " and ".join(search.kind.show(one.number) for one in search.in_order if one.holds is None)
         return (
             f"undecided between {low} and {high}: with {knob} at {which} the budget ended before the interval excluded "
             "the target."
         )
+
+    def _other_search(self, search: Search) -> str:
+        """What to try where the target does not change."""
+        never = [one for one in search.in_order if one.never]
+        if not never:
+            return "search in another span"
+        where = " and ".join(f"{one.never} of {one.interval.n} at {search.kind.show(one.number)}" for one in never)
+        return f"in some runs it never comes ({where}); search in another span, or for another number"
 
     def as_dict(self) -> dict[str, Any]:
         """The object that `--json` prints."""
@@ -178,12 +187,15 @@ class Found:
         for name, search in self.searches.items():
             table.add_section()
             for place, one in enumerate(search.in_order):
-                cells = search.kind.show(one.number), self.mean_text(one.interval), str(one.interval.n), one.verdict
+                cells = search.kind.show(one.number), self.mean_text(one), str(one.interval.n), one.verdict
                 table.add_row(display(name) if place == 0 else "", *cells)
         return table
 
-    def mean_text(self, found: Interval) -> str:
-        """The mean of a value that was tried, with its error bar."""
+    def mean_text(self, one: Tried) -> str:
+        """The mean of a value that was tried, with its error bar; or in how many runs it never came."""
+        found = one.interval
+        if 0 < one.never < found.n:
+            return f"never in {one.never} of {found.n}"
         if self.target.is_share:
             return f"{found.mean:.0%} ({found.low:.0%} to {found.high:.0%})"
         return seconds_text(found) if in_seconds(self.target.metric) else count_text(found)

@@ -35,7 +35,7 @@ from edasim.study.point import at_point
 
 MOST_VALUES = 1_000
 _QUANTITY = re.compile(r"[0-9][0-9.]*(?:/?[a-z]+|%)?")
-_RANGE = re.compile(r"(.+?)\s*\.\.\s*(.+?)(?:\s+in\s+([0-9]{1,9})(?:\s+steps?)?)?")
+_RANGE = re.compile(r"(.+?)\s*\.\.\s*(.+?)(?:\s+in\s+([0-9]{1,100})(?:\s+steps?)?)?")
 _TIDY_DIGITS = 4
 _LONGEST_RANGE = 200
 
@@ -176,6 +176,9 @@ def measured(scenario: Scenario, path: str) -> tuple[Kind, float | None]:
         found = number_of(kind, now)
         if found is not None and _stays(scenario, path, kind.show(found)):
             return kind, found
+    if now is None:
+        cure = f"correct it, or give both ends as in {path}=1 .. 8"
+        raise ScenarioError([Problem(f"nothing stands at this path that could be moved: {cure}", path)])
     raise ScenarioError([Problem(f"{shown(now)} is not a quantity that a slider can move", path)])
 
 
@@ -209,7 +212,7 @@ def _stepped(path: str, text: str) -> Axis:
         raise ScenarioError([Problem(f"{shown(text)} does not say how many values: write {text} in 5 steps", path)])
     number = int(steps)
     if not 2 <= number <= MOST_VALUES:
-        raise ScenarioError([Problem(f"{number} steps are out of range: give 2 to {MOST_VALUES}", path)])
+        raise ScenarioError([Problem(f"{shown(number)} steps are out of range: give 2 to {MOST_VALUES}", path)])
     inner = [kind.tidy(low + (high - low) * step / (number - 1)) for step in range(1, number - 1)]
     return Axis(path, tuple(dict.fromkeys(kind.value(value) for value in (low, *inner, high))), kind)
 

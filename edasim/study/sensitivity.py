@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from edasim.core.quantity import QuantityError, share
+from edasim.core.quantity import QuantityError, share, show_share
 from edasim.scenario.document import scalar
 from edasim.scenario.errors import Problem, ScenarioError
 from edasim.scenario.value import Scenario
@@ -21,6 +21,8 @@ from edasim.study.weighed import Effect, Sensitivity
 
 METRIC = "completion_latency_s.p99"
 SPREAD = "20%"
+Knobs = Mapping[str, str | None] | Iterable[str]
+"""Paths, with their spans where they are given."""
 Tasks = Mapping[tuple[str, tuple[str, ...]], list[RunTask]]
 """The runs by architecture and point: () as it is, (path, value) with one knob moved."""
 
@@ -45,7 +47,7 @@ class SensitivityInterrupted(KeyboardInterrupt):
 
 def sensitivity(  # noqa: PLR0913 - a study has that many sides
     scenario: Scenario,
-    knobs: Mapping[str, str] | Iterable[str] | None = None,
+    knobs: Knobs | None = None,
     architectures: Sequence[str] | str | None = None,
     metric: str = METRIC,
     replications: int = 10,
@@ -107,15 +109,14 @@ def _effects(runs: Runs, tasks: Tasks, ends: Sequence[_Ends], architectures: Seq
     return effects
 
 
-def _ends(scenario: Scenario, knobs: Mapping[str, str] | Iterable[str] | None, spread: str | None) -> list[_Ends]:
+def _ends(scenario: Scenario, knobs: Knobs | None, spread: str | None) -> list[_Ends]:
     part = _part(spread or SPREAD)
+    given = knobs if isinstance(knobs, Mapping) else {}
     spans: dict[str, str | None] = {}
-    if isinstance(knobs, Mapping):
-        spans |= dict(knobs)
-    else:
-        for path in scenario.knobs if knobs is None else dict.fromkeys(knobs):
-            own = scenario.knobs.get(path)
-            spans[path] = f"{own.low} .. {own.high}" if own is not None and spread is None else None
+    for path in scenario.knobs if knobs is None else dict.fromkeys(knobs):
+        own = scenario.knobs.get(path)
+        own_span = f"{own.low} .. {own.high}" if own is not None and spread is None else None
+        spans[path] = given.get(path) or own_span
     if not spans:
         raise ScenarioError([Problem("the scenario has none: name paths to move", "knobs")])
     return [_span_of(scenario, path, text, part) for path, text in spans.items()]
@@ -128,7 +129,10 @@ def _span_of(scenario: Scenario, path: str, text: str | None, part: float) -> _E
     else:
         kind, number = measured(scenario, path)
         if not number:
-            raise ScenarioError([Problem("there is nothing 20% above and below it: name a span for it", path)])
+            stands = "none" if number is None else kind.show(number)
+            same = f"it stands at {stands}, and {show_share(part)} above and below that is the same"
+            cure = f"give both ends, as in {path}=LOW .. HIGH, or name the other knobs"
+            raise ScenarioError([Problem(f"{same}: {cure}", path)])
         now = kind.show(number)
         low, high = _around(kind, number, part)
     return _Ends(path, now, kind.show(low), kind.show(high))

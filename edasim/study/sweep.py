@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from edasim.scenario.errors import Problem, ScenarioError
 from edasim.scenario.value import Scenario
 from edasim.study.compare import chosen_architectures
 from edasim.study.executors import executor_for
@@ -58,8 +59,11 @@ def sweep(  # noqa: PLR0913 - a study has that many sides
     chosen = chosen_architectures(scenario, named)
     wanted = check_metrics(scenario, [metrics] if isinstance(metrics, str) else metrics)
     axes = tuple(axis(path, given) for path, given in knobs.items()) if isinstance(knobs, Mapping) else tuple(knobs)
-    if not axes or len({one.path for one in axes}) < len(axes):
-        raise ValueError("a sweep moves at least one knob, and each of them once")
+    if not axes:
+        raise ScenarioError([Problem("there is none: name at least one, as in services.payment.fails=0%,5%", "knobs")])
+    for place, one in enumerate(axes):
+        if one.path in {other.path for other in axes[:place]}:
+            raise ScenarioError([Problem("this knob is there twice: write all of its values in one list", one.path)])
     if replications < 1:
         raise ValueError(f"{replications} replications are too few: at least 1 is needed")
     points = _points(scenario, axes, len(chosen) * replications, allow_large)

@@ -10,21 +10,30 @@ from edasim.study.swept import Sweep
 from edasim.study.table import PrintedTable
 from edasim.study.words import count_text, display, seconds_text
 
+_WIDE = 5
+"""With more columns than these, paths stand on several lines."""
+
 
 def sweep_table(sweep: Sweep) -> PrintedTable:
     """The table of a sweep, with error bars."""
     table = PrintedTable(title=sweep.scenario.title, caption=_caption(sweep), caption_justify="left")
-    table.add_column("number")
+    many = 1 + len(sweep.axes) + len(sweep.architectures) > _WIDE
+    table.add_column("number", overflow="fold")
     for axis in sweep.axes:
-        table.add_column(short_path(axis.path), justify="right")
+        table.add_column(_broken(short_path(axis.path), many), justify="right", overflow="fold")
     for name in sweep.architectures:
         table.add_column(display(name), justify="right")
     for metric in sweep.metrics:
         table.add_section()
         for point in range(len(sweep.points)):
             cells = [metric_text(sweep.values(point, name, metric), metric) for name in sweep.architectures]
-            table.add_row(metric if point == 0 else "", *sweep.texts(point).values(), *cells)
+            table.add_row(_broken(metric, many) if point == 0 else "", *sweep.texts(point).values(), *cells)
     return table
+
+
+def _broken(path: str, many: bool) -> str:
+    """A path on lines of its own parts, where there are too many columns for it."""
+    return path.replace(".", ".\n") if many else path
 
 
 def metric_text(values: list[float], metric: str) -> str:

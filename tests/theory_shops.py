@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from edasim.scenario.value import Scenario
-from edasim.study.theory.assumptions import Place, Reason, broken
+from edasim.study.theory.assumptions import Reason, Spot, broken
 from edasim.study.theory.models import Prediction, predict
 from edasim.study.theory.stations import stations
 from tests.laws.shops import architectures, chain, single_station
@@ -22,7 +22,7 @@ def predicted(scenario: Scenario, architecture: str, service: str = "payment") -
 def reasons(scenario: Scenario, architecture: str, service: str = "payment") -> list[str]:
     """The broken assumptions in words."""
     station = stations(scenario, architecture)[service]
-    found: tuple[Reason, ...] = broken(Place(scenario, architecture, service, station, predict(station)))
+    found: tuple[Reason, ...] = broken(Spot(scenario, architecture, service, station, predict(station)))
     return [reason.text for reason in found]
 
 

@@ -12,7 +12,7 @@ from edasim.version import __version__
 _PATIENCE_S = 20
 
 
-class Cluster:
+class DaskCluster:
     """A connection to a Dask scheduler, as a context; leaving it lets go of what was not finished.
 
     Raises `WorkerError` where there is no scheduler, no worker, or another version of edasim than here.
@@ -34,7 +34,7 @@ class Cluster:
             ) from None
         self._futures: list[Any] = []
 
-    def __enter__(self) -> Cluster:
+    def __enter__(self) -> DaskCluster:
         try:
             self._check_workers()
         except BaseException:

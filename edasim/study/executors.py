@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
-from edasim.study.cluster import Cluster
+from edasim.study.cluster import DaskCluster
 from edasim.study.workers import Crew, WorkerError
 
 Item = TypeVar("Item")
@@ -97,7 +97,7 @@ class Dask:
         """See `Executor`."""
         if not items:
             return []
-        with Cluster(self.address) as cluster:
+        with DaskCluster(self.address) as cluster:
             return _in_order(cluster.done(function, items), len(items), on_result)
 
 

@@ -30,7 +30,7 @@ _PART_OF = {"monolith": ("database",), "rpc": ("gateway",), "kafka": ("broker",)
 
 
 @dataclass(frozen=True)
-class Place:
+class Spot:
     """One service in one architecture, with its station and what theory predicts there."""
 
     scenario: Scenario
@@ -47,21 +47,21 @@ class Reason(NamedTuple):
     text: str
 
 
-def broken(place: Place) -> tuple[Reason, ...]:
+def broken(spot: Spot) -> tuple[Reason, ...]:
     """What the model leaves out or does not know, the weightiest first."""
     return tuple(dict.fromkeys(
-        Reason(rank, text) for rank, check in enumerate(_CHECKS) for text in check(place)))
+        Reason(rank, text) for rank, check in enumerate(_CHECKS) for text in check(spot)))
 
 
-def _overload(place: Place) -> Iterator[str]:
-    if place.prediction.load >= 1 and math.isinf(place.prediction.wait_s):
+def _overload(spot: Spot) -> Iterator[str]:
+    if spot.prediction.load >= 1 and math.isinf(spot.prediction.wait_s):
         yield "with a load over 100% there is no steady state, and the wait grows for as long as orders come"
 
 
-def _faults(place: Place) -> Iterator[str]:
-    windows = {text: (start_s, end_s) for start_s, end_s, text in fault_windows(place.scenario)}
-    for fault in place.scenario.faults.values():
-        if not concerns(place, fault):
+def _faults(spot: Spot) -> Iterator[str]:
+    windows = {text: (start_s, end_s) for start_s, end_s, text in fault_windows(spot.scenario)}
+    for fault in spot.scenario.faults.values():
+        if not concerns(spot, fault):
             continue
         words = fault_words(fault)
         start_s, end_s = windows.get(words, (None, None))
@@ -71,21 +71,21 @@ def _faults(place: Place) -> Iterator[str]:
             yield f"{fault.words} from {start_s:g} s to {end_s:g} s"
 
 
-def concerns(place: Place, fault: Fault) -> bool:
+def concerns(spot: Spot, fault: Fault) -> bool:
     """Whether a fault reaches a service: its own, one before it, or a part or link that its messages pass."""
-    here = _PART_OF[place.architecture]
+    here = _PART_OF[spot.architecture]
     # A replica belongs to its service.
     ends = set(fault.link[:2]) if fault.link else {str(fault.target).partition(".")[0]}
-    if place.architecture == "monolith":
-        return fault.link is None and bool(ends & {"database", *place.scenario.services})
+    if spot.architecture == "monolith":
+        return fault.link is None and bool(ends & {"database", *spot.scenario.services})
     if ends & set(here):
         others = ends - set(here)
-        return not others or bool(others & upstream(place.scenario, place.service)) or place.architecture == "rpc"
+        return not others or bool(others & upstream(spot.scenario, spot.service)) or spot.architecture == "rpc"
     if ends & set(_PARTS):
         return False
-    if place.architecture == "rpc":
+    if spot.architecture == "rpc":
         return fault.link is None
-    return bool(ends & upstream(place.scenario, place.service))
+    return bool(ends & upstream(spot.scenario, spot.service))
 
 
 def upstream(scenario: Scenario, service: str) -> set[str]:
@@ -101,11 +101,11 @@ def upstream(scenario: Scenario, service: str) -> set[str]:
         found |= more
 
 
-def _arrivals(place: Place) -> Iterator[str]:
-    before = upstream(place.scenario, place.service)
-    for name, producer in place.scenario.producers.items():
+def _arrivals(spot: Spot) -> Iterator[str]:
+    before = upstream(spot.scenario, spot.service)
+    for name, producer in spot.scenario.producers.items():
         arrivals = producer.arrivals
-        if name not in before and place.architecture != "monolith":
+        if name not in before and spot.architecture != "monolith":
             continue
         if isinstance(arrivals, Varying) and not isinstance(arrivals, Poisson):
             yield f"arrivals change over time ({arrivals.text})"
@@ -113,14 +113,14 @@ def _arrivals(place: Place) -> Iterator[str]:
             yield "orders come at written times"
 
 
-def _changes(place: Place) -> Iterator[str]:
-    scenario = place.scenario
+def _changes(spot: Spot) -> Iterator[str]:
+    scenario = spot.scenario
     for change in scenario.changes:
         yield f"{change.path} changes at {_seconds(change.at_ns)}"
-    service = scenario.services[place.service]
-    if service.joins and place.architecture in ("kafka", "rabbitmq"):
-        yield f"{place.service} joins at {_seconds(service.joins)}"
-    if service.redrive is not None and place.architecture in ("kafka", "rabbitmq"):
+    service = scenario.services[spot.service]
+    if service.joins and spot.architecture in ("kafka", "rabbitmq"):
+        yield f"{spot.service} joins at {_seconds(service.joins)}"
+    if service.redrive is not None and spot.architecture in ("kafka", "rabbitmq"):
         yield f"dead letters come back from {_seconds(service.redrive.at)} on"
 
 
@@ -128,9 +128,9 @@ def _seconds(length_ns: int) -> str:
     return spaced(show_duration(length_ns))
 
 
-def _warm_up(place: Place) -> Iterator[str]:
-    scenario, station = place.scenario, place.station
-    load = place.prediction.load
+def _warm_up(spot: Spot) -> Iterator[str]:
+    scenario, station = spot.scenario, spot.station
+    load = spot.prediction.load
     if scenario.duration is None or load >= 1 or math.isinf(station.servers):
         return
     scvs = (station.queue.scv, min(station.hold.scv, 1e9))
@@ -141,73 +141,73 @@ def _warm_up(place: Place) -> Iterator[str]:
         yield f"the run begins empty: a load of {load:.0%} needs a warm-up of about {needed}"
 
 
-def _retries(place: Place) -> Iterator[str]:
-    service = place.scenario.services[place.service]
-    retry = policy(place.scenario, service)
+def _retries(spot: Spot) -> Iterator[str]:
+    service = spot.scenario.services[spot.service]
+    retry = policy(spot.scenario, service)
     if not (service.fails or service.poison) or retry.attempts == 1:
         return
-    if place.architecture == "kafka" and retry.where == "aside":
+    if spot.architecture == "kafka" and retry.where == "aside":
         yield "messages that wait aside for another attempt count as waiting"
-    if place.architecture in ("kafka", "rabbitmq") and retry.where != "worker":
+    if spot.architecture in ("kafka", "rabbitmq") and retry.where != "worker":
         yield f"failed messages come back later ({retry.where}) and not at random"
-    if retry.jitter == "decorrelated" and place.architecture != "rpc":
+    if retry.jitter == "decorrelated" and spot.architecture != "rpc":
         yield "with decorrelated jitter a wait hangs on the one before"
-    if place.architecture == "rpc" and retry.backoff.first_ns and service.work.mean_s:
+    if spot.architecture == "rpc" and retry.backoff.first_ns and service.work.mean_s:
         yield "failed calls come again after a backoff and not at random"
 
 
-def _customers(place: Place) -> Iterator[str]:
-    client = place.scenario.client
+def _customers(spot: Spot) -> Iterator[str]:
+    client = spot.scenario.client
     if client.retries and client.timeout is not None:
         yield f"customers who were refused try again ({counted(client.retries, 'time')} at most)"
-    options = getattr(place.scenario.architectures, place.architecture)
+    options = getattr(spot.scenario.architectures, spot.architecture)
     if isinstance(options, (MonolithOptions, RpcOptions)) and options.cancels and client.timeout is not None:
         yield f"work whose customer has left after {_seconds(client.timeout)} is dropped"
     if isinstance(options, RpcOptions) and options.timeout is not None:
         yield f"a call without an answer after {_seconds(options.timeout)} is given up or made again"
 
 
-def _monolith(place: Place) -> Iterator[str]:
-    if place.architecture == "monolith" and min(reached_shares(place.scenario).values(), default=1.0) < 1:
+def _monolith(spot: Spot) -> Iterator[str]:
+    if spot.architecture == "monolith" and min(reached_shares(spot.scenario).values(), default=1.0) < 1:
         yield "an order that fails for good leaves its thread early"
 
 
-def _gateway(place: Place) -> Iterator[str]:
-    options = place.scenario.architectures.rpc
-    if place.architecture != "rpc" or options is None:
+def _gateway(spot: Spot) -> Iterator[str]:
+    options = spot.scenario.architectures.rpc
+    if spot.architecture != "rpc" or options is None:
         return
-    inside = place.prediction.per_s * (min(place.prediction.wait_s, 1e9) + place.station.hold.mean_s)
+    inside = spot.prediction.per_s * (min(spot.prediction.wait_s, 1e9) + spot.station.hold.mean_s)
     if inside > options.open_requests / 2:
         yield f"no more than {options.open_requests} requests are open, so orders wait before the gateway as well"
-    if options.calls == "parallel" and len(upstream(place.scenario, place.service)) > 1 + len(place.scenario.producers):
+    if options.calls == "parallel" and len(upstream(spot.scenario, spot.service)) > 1 + len(spot.scenario.producers):
         yield "a level of calls begins when the slowest of the one before has ended"
 
 
-def _rabbitmq(place: Place) -> Iterator[str]:
-    options = place.scenario.architectures.rabbitmq
-    if place.architecture != "rabbitmq" or options is None:
+def _rabbitmq(spot: Spot) -> Iterator[str]:
+    options = spot.scenario.architectures.rabbitmq
+    if spot.architecture != "rabbitmq" or options is None:
         return
-    given = {**options.queue, **options.queues.get(place.service, {})}
+    given = {**options.queue, **options.queues.get(spot.service, {})}
     arguments = resolve("rabbitmq queue", options.version, given)
     for name in ("x-max-length", "x-max-length-bytes", "x-message-ttl"):
-        if given.get(name) is not None and not place.prediction.law.startswith("birth"):
+        if given.get(name) is not None and not spot.prediction.law.startswith("birth"):
             yield f"the queue is bounded ({name} {arguments[name]})"
     prefetch = options.prefetch
-    if prefetch is None or options.auto_ack or place.station.servers * len(place.station.shares) == 1:
+    if prefetch is None or options.auto_ack or spot.station.servers * len(spot.station.shares) == 1:
         return
-    at_one = place.station.queue.per_s * min(place.prediction.wait_s, 1e9) + place.station.load
-    if prefetch > 1 and (at_one > prefetch / 2 or not place.station.in_turns):
+    at_one = spot.station.queue.per_s * min(spot.prediction.wait_s, 1e9) + spot.station.load
+    if prefetch > 1 and (at_one > prefetch / 2 or not spot.station.in_turns):
         yield f"a prefetch of {prefetch} is used up at times, and then messages wait in one queue for all"
 
 
-def _kafka(place: Place) -> Iterator[str]:
-    options = place.scenario.architectures.kafka
-    if place.architecture != "kafka" or options is None:
+def _kafka(spot: Spot) -> Iterator[str]:
+    options = spot.scenario.architectures.kafka
+    if spot.architecture != "kafka" or options is None:
         return
     producer = resolve("kafka producer", options.version, options.producer)
     consumer = resolve("kafka consumer", options.version, options.consumer)
-    sticky = not options.key or any(one.keys.kind == "none" for one in place.scenario.producers.values())
-    if sticky and len(place.station.shares) > 1:
+    sticky = not options.key or any(one.keys.kind == "none" for one in spot.scenario.producers.values())
+    if sticky and len(spot.station.shares) > 1:
         yield f"records without a key go to one partition until {producer['batch.size']} bytes are there"
     if producer["linger.ms"]:
         yield f"records of {producer['linger.ms']} ms come together (linger.ms)"
@@ -215,20 +215,20 @@ def _kafka(place: Place) -> Iterator[str]:
         yield f"a fetch waits for {consumer['fetch.min.bytes']} bytes (fetch.min.bytes)"
 
 
-def _wire(place: Place) -> Iterator[str]:
-    wire = place.scenario.wire
+def _wire(spot: Spot) -> Iterator[str]:
+    wire = spot.scenario.wire
     if wire.loss:
         yield f"the wire loses {show_share(wire.loss)} of the messages"
     if wire.duplicates:
         yield f"the wire repeats {show_share(wire.duplicates)} of the messages"
-    added_s = wire_s(place.scenario, place.architecture)
+    added_s = wire_s(spot.scenario, spot.architecture)
     if added_s:
-        idle = "" if place.architecture == "kafka" or not _one_at_a_time(place) else ", during which its worker is idle"
+        idle = "" if spot.architecture == "kafka" or not _one_at_a_time(spot) else ", during which its worker is idle"
         yield f"the wire adds about {seconds_short(added_s)}{idle}"
 
 
-def _one_at_a_time(place: Place) -> bool:
-    options = place.scenario.architectures.rabbitmq
+def _one_at_a_time(spot: Spot) -> bool:
+    options = spot.scenario.architectures.rabbitmq
     return options is not None and options.prefetch == 1
 
 
@@ -245,8 +245,8 @@ def wire_s(scenario: Scenario, architecture: str) -> float:
     return hop_s + (2 * scenario.wire.latency("broker-to-broker").mean_s if replicas > 1 else 0.0)
 
 
-def _formula(place: Place) -> Iterator[str]:
-    prediction, station = place.prediction, place.station
+def _formula(spot: Spot) -> Iterator[str]:
+    prediction, station = spot.prediction, spot.station
     if prediction.exact:
         return
     if station.hold.scv > _ROUGH_SCV:
@@ -257,17 +257,17 @@ def _formula(place: Place) -> Iterator[str]:
         yield f"{prediction.law} is an approximation"
 
 
-def _unknown(place: Place) -> Iterator[str]:
-    said = unknown_options(place.scenario, place.architecture, place.service)
-    bounded = _is_bounded(place)
+def _unknown(spot: Spot) -> Iterator[str]:
+    said = unknown_options(spot.scenario, spot.architecture, spot.service)
+    bounded = _is_bounded(spot)
     yield from (one for one in said if not (bounded and one.startswith("queue-limit of")))
 
 
-def _is_bounded(place: Place) -> bool:
+def _is_bounded(spot: Spot) -> bool:
     """Whether M/M/c/K is its model: that knows a limit, and whoever is refused there is gone."""
-    spec = place.scenario.services[place.service]
-    gone = place.architecture == "monolith" or policy(place.scenario, spec).attempts == 1
-    return gone and place.station.places is not None and place.prediction.law == BOUNDED
+    spec = spot.scenario.services[spot.service]
+    gone = spot.architecture == "monolith" or policy(spot.scenario, spec).attempts == 1
+    return gone and spot.station.places is not None and spot.prediction.law == BOUNDED
 
 
 _CHECKS = (

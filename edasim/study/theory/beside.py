@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from edasim.core.quantity import SECOND_NS
 from edasim.study.focus import span_s
 from edasim.study.precision import Interval, interval
-from edasim.study.theory.assumptions import Place, Reason, broken
+from edasim.study.theory.assumptions import Reason, Spot, broken
 from edasim.study.theory.models import Prediction, predict
 from edasim.study.theory.overload import warnings
 from edasim.study.theory.stations import stations
@@ -66,7 +66,7 @@ def predictions(scenario: Scenario, architecture: str) -> dict[str, tuple[Predic
     found = {}
     for name, station in stations(scenario, architecture).items():
         prediction = predict(station)
-        found[name] = prediction, broken(Place(scenario, architecture, name, station, prediction))
+        found[name] = prediction, broken(Spot(scenario, architecture, name, station, prediction))
     return found
 
 

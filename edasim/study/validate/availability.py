@@ -9,7 +9,7 @@ from edasim.measure.budget import downtime_ns
 from edasim.scenario.value import Scenario
 from edasim.simulate import Run, simulate
 from edasim.study.validate import formulas
-from edasim.study.validate.case import Case, Numbers, Quantity, Shop, Trial, by_shop, mean_of
+from edasim.study.validate.case import Case, Experiment, Numbers, Quantity, Trial, by_shop, mean_of
 from edasim.study.validate.rules import Absolute, Exact, Relative, Statistical
 from edasim.study.validate.shops import BROKERS, SEPARATE, Parts, architectures, chain, shop
 
@@ -87,7 +87,7 @@ def acceptance(broker: float, consumers: int, availability: float, sizes: tuple[
     )
     trials = [*by_shop(lambda size: decoupled(broker, consumers, availability, size), BROKERS[::-1], accepted,
                        quantities, *sizes)]
-    beside = Shop(lambda size: modules(consumers, availability, size), "monolith", accepted)
+    beside = Experiment(lambda size: modules(consumers, availability, size), "monolith", accepted)
     same = Quantity("monolith on the same breakdowns", availability**consumers, Statistical(None),
                     mean_of("accepted"))
     trials.append(Trial("monolith", beside, (same,), *sizes, also=True))

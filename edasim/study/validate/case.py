@@ -86,7 +86,7 @@ def quotient(above: str, below: str) -> Figure:
 
 
 @dataclass(frozen=True)
-class Shop:
+class Experiment:
     """A trial by scenario: build one for so many orders, run it in an architecture, read the run."""
 
     build: Callable[[int], Scenario]
@@ -202,8 +202,8 @@ def by_shop(  # noqa: PLR0913 - what makes a trial
 ) -> tuple[Trial, ...]:
     """The same scenario in several architectures: the first at full size, the others also."""
     first, *others = architectures
-    trial = Trial(first, Shop(build, first, read), tuple(quantities), full, quick, said=said)
-    return trial, *(replace(trial, where=other, sample=Shop(build, other, read), also=True) for other in others)
+    trial = Trial(first, Experiment(build, first, read), tuple(quantities), full, quick, said=said)
+    return trial, *(replace(trial, where=other, sample=Experiment(build, other, read), also=True) for other in others)
 
 
 def statistical(share: float, exact: Mapping[str, float], figures: Mapping[str, Figure | Percentile] | None = None,

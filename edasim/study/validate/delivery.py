@@ -14,7 +14,7 @@ from edasim.core.journal import Verb
 from edasim.scenario.value import Scenario
 from edasim.simulate import Run, simulate
 from edasim.study.validate import formulas
-from edasim.study.validate.case import Case, Numbers, Quantity, Shop, Trial, by_shop, mean_of, statistical
+from edasim.study.validate.case import Case, Experiment, Numbers, Quantity, Trial, by_shop, mean_of, statistical
 from edasim.study.validate.rules import Absolute, Between, Exact, Relative, Statistical
 from edasim.study.validate.shops import Parts, architectures, shop, single_station
 
@@ -88,7 +88,8 @@ def at_most_once(share: float, orders: int, most: float) -> tuple[Trial, ...]:
 
     quantities = (Quantity("processed_share", 1 - share, Absolute(most), published="processed_share"),
                   Quantity("duplicates", 0.0, Exact(), published="duplicates"))
-    return (Trial("kafka", Shop(build, "kafka", read), quantities, orders, orders, 1, said="4 sigma of the binomial"),)
+    said = "4 sigma of the binomial"
+    return (Trial("kafka", Experiment(build, "kafka", read), quantities, orders, orders, 1, said=said),)
 
 
 def auto_commit(rate: float, interval_s: float, sizes: tuple[int, int]) -> tuple[Trial, ...]:
@@ -141,7 +142,7 @@ def window(rate: float, remembers: int, delays_s: tuple[int, ...]) -> tuple[Tria
 
             exact = Quantity(f"{delay_s} s: share of repetitions that pass", float(passes), Exact(),
                              mean_of("passed"))
-            trials.append(Trial(name, Shop(build, name, read), (exact,), 6_000, 6_000, 1))
+            trials.append(Trial(name, Experiment(build, name, read), (exact,), 6_000, 6_000, 1))
     return tuple(trials)
 
 
@@ -223,7 +224,7 @@ def group_limit(partitions: int, rate: float, members: tuple[int, ...]) -> tuple
                      mean_of("throughput"), f"throughput.{place}"),
             Quantity(f"idle, {number} consumers", float(number - busy), Relative(0.001),
                      mean_of("idle"), f"idle.{place}"))
-        trials.append(Trial("kafka", Shop(build, "kafka", read), quantities, 1, 1, 1))
+        trials.append(Trial("kafka", Experiment(build, "kafka", read), quantities, 1, 1, 1))
     return tuple(trials)
 
 
@@ -299,7 +300,7 @@ def outage(arrivals: int, rate: int, down_s: int, short_s: int) -> tuple[Trial, 
             return build(length_s)
 
         size = round(arrivals * length_s * 1.1 * rate / (rate - arrivals))
-        trials.append(Trial(name, Shop(built, name, read), quantities, size, size, 1, most_at_once=10**9,
+        trials.append(Trial(name, Experiment(built, name, read), quantities, size, size, 1, most_at_once=10**9,
                             said=f"down for {length_s} s"))
     return tuple(trials)
 
@@ -338,7 +339,7 @@ def prefetching(one_way_ms: int, work_ms: int, prefetches: tuple[int, ...]) -> t
             waits = float(prefetch * work_ms - round_trip_ms)
             quantities.append(Quantity(f"client_buffer_wait_ms_at_{prefetch}", waits, Relative(0.001),
                                        mean_of("waited"), f"client_buffer_wait_ms_at_{prefetch}"))
-        trials.append(Trial("rabbitmq", Shop(build, "rabbitmq", read), tuple(quantities), 1, 1, 1))
+        trials.append(Trial("rabbitmq", Experiment(build, "rabbitmq", read), tuple(quantities), 1, 1, 1))
     return tuple(trials)
 
 

@@ -1,22 +1,25 @@
 """What is exact, each formula by its name, so that a law's figures are compared with more than a printed number.
 
 `arrivals` is lambda, `rate` is mu of one server, both per second; times are seconds.
-Sources: Kleinrock, Queueing Systems I (1975); Gross and Harris, Fundamentals of Queueing Theory; others beside
-the formula.
+The formulas of queues are those of `edasim.study.theory`, with their sources.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
+
+from edasim.study.theory.many_servers import bounded as bounded_queue
+from edasim.study.theory.many_servers import erlang_c, pooled_wait_s
+from edasim.study.theory.networks import attempts_each, fork_join_of_two_s, little, nelson_tantawi_s
+from edasim.study.theory.one_server import pollaczek_khinchine_s, priority_waits_s, single_wait_s
 
 
 def single(arrivals: float, rate: float) -> dict[str, float]:
     """M/M/1: sojourn and wait, how many are in it and how many wait, its utilisation, and how often it is empty."""
-    load = arrivals / rate
-    sojourn = 1 / (rate - arrivals)
-    return {"W": sojourn, "Wq": load * sojourn, "L": load / (1 - load), "Lq": load**2 / (1 - load),
+    load, wait = arrivals / rate, single_wait_s(arrivals, 1 / rate)
+    sojourn = wait + 1 / rate
+    return {"W": sojourn, "Wq": wait, "L": little(arrivals, sojourn), "Lq": little(arrivals, wait),
             "utilisation": load, "P0": 1 - load}
 
 
@@ -25,47 +28,28 @@ def exponential_percentile(share: float, mean: float) -> float:
     return -mean * math.log1p(-share)
 
 
-def birth_death(arrivals: float, rate: float, servers: int, room: int) -> list[float]:
-    """How often 0, 1, ... `room` customers are in M/M/c/K."""
-    weights = [1.0]
-    for inside in range(1, room + 1):
-        weights.append(weights[-1] * arrivals / (rate * min(inside, servers)))
-    return [weight / math.fsum(weights) for weight in weights]
-
-
 def bounded(arrivals: float, rate: float, servers: int, room: int) -> dict[str, float]:
     """M/M/c/K: the share that finds no room, the throughput, the mean sojourn of the accepted."""
-    chances = birth_death(arrivals, rate, servers, room)
-    through = arrivals * (1 - chances[-1])
-    inside = math.fsum(count * chance for count, chance in enumerate(chances))
-    return {"loss": chances[-1], "throughput": through, "W_accepted": inside / through}
-
-
-def erlang_b(servers: int, offered: float) -> float:
-    """The share of customers who find all servers busy when nobody may wait."""
-    return birth_death(offered, 1.0, servers, servers)[-1]
+    known = bounded_queue(arrivals, 1 / rate, servers, room)
+    return {"loss": known.refused, "throughput": known.through_per_s, "W_accepted": known.wait_s + 1 / rate}
 
 
 def many(arrivals: float, rate: float, servers: int) -> dict[str, float]:
     """M/M/c: how often somebody waits (Erlang C), for how long on average, sojourn, and how many wait."""
-    offered = arrivals / rate
-    blocked = erlang_b(servers, offered)
-    waiting = servers * blocked / (servers - offered * (1 - blocked))
-    wait = waiting / (servers * rate - arrivals)
-    return {"P(wait)": waiting, "Wq": wait, "W": wait + 1 / rate, "Lq": arrivals * wait}
+    wait = pooled_wait_s(arrivals, 1 / rate, servers)
+    return {"P(wait)": erlang_c(servers, arrivals / rate), "Wq": wait, "W": wait + 1 / rate,
+            "Lq": little(arrivals, wait)}
 
 
 def general(arrivals: float, mean: float, square: float) -> dict[str, float]:
     """M/G/1 by Pollaczek and Khinchine, with the mean of the work and of its square."""
-    wait = arrivals * square / (2 * (1 - arrivals * mean))
-    return {"utilisation": arrivals * mean, "Wq": wait, "W": wait + mean, "Lq": arrivals * wait}
+    wait = pollaczek_khinchine_s(arrivals, mean, square)
+    return {"utilisation": arrivals * mean, "Wq": wait, "W": wait + mean, "Lq": little(arrivals, wait)}
 
 
 def priorities(arrivals: Sequence[float], rate: float) -> list[float]:
-    """The mean sojourns at M/M/1 with non-preemptive priorities, the highest first.  Source: Cobham 1954."""
-    residual = sum(arrivals) / rate**2
-    loads = [sum(arrivals[:count]) / rate for count in range(len(arrivals) + 1)]
-    return [residual / ((1 - above) * (1 - here)) + 1 / rate for above, here in pairwise(loads)]
+    """The mean sojourns at M/M/1 with non-preemptive priorities, the highest first."""
+    return [wait + 1 / rate for wait in priority_waits_s([(one, 1 / rate, 2 / rate**2) for one in arrivals])]
 
 
 def poisson_above(mean: float, most: int) -> float:
@@ -89,14 +73,13 @@ def largest_percentile(share: float, count: int, mean: float) -> float:
 
 
 def fork_join_of_two(arrivals: float, rate: float) -> float:
-    """The mean time until both of two M/M/1 have done their part.  Source: Flatto and Hahn 1984."""
-    return (12 - arrivals / rate) / 8 / (rate - arrivals)
+    """The mean time until both of two M/M/1 have done their part."""
+    return fork_join_of_two_s(arrivals, 1 / rate)
 
 
 def nelson_tantawi(count: int, arrivals: float, rate: float) -> float:
-    """An approximation for so many of them.  Source: Nelson and Tantawi, IEEE Trans. Computers 37(6), 1988."""
-    ratio = harmonic(count) / harmonic(2)
-    return (ratio + 4 / 11 * (1 - ratio) * arrivals / rate) * fork_join_of_two(arrivals, rate)
+    """An approximation for so many of them."""
+    return nelson_tantawi_s(count, arrivals, 1 / rate)
 
 
 def k_of_n(needed: int, count: int, chance: float) -> float:
@@ -106,8 +89,8 @@ def k_of_n(needed: int, count: int, chance: float) -> float:
 
 
 def attempts_made(fails: float, attempts: int | None = None) -> float:
-    """The mean number of attempts when each fails with this chance: (1 - p^n) / (1 - p); None is without limit."""
-    return (1 - (fails**attempts if attempts else 0.0)) / (1 - fails)
+    """The mean number of attempts when each fails with this chance; None is without limit."""
+    return attempts_each(fails, attempts)
 
 
 def backoffs(base: float, growth: float, most: float, retries: int) -> list[float]:

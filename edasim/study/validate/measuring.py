@@ -9,7 +9,7 @@ from edasim.simulate import Run, simulate
 from edasim.study.precision import interval
 from edasim.study.replicate import replication_seed
 from edasim.study.validate import formulas
-from edasim.study.validate.case import Case, Numbers, Quantity, Shop, Trial
+from edasim.study.validate.case import Case, Experiment, Numbers, Quantity, Trial
 from edasim.study.validate.rules import Exact, Meets
 from edasim.study.validate.shops import ALL, lasting, single_station
 
@@ -27,7 +27,8 @@ def percentiles(latest_ms: int, exact: dict[str, float]) -> tuple[Trial, ...]:
 
     quantities = tuple(Quantity(name, value, Exact(), published=name) for name, value in exact.items())
     said = "numpy's linear, type 7"
-    return tuple(Trial(name, Shop(lambda _size: scenario, name, read), quantities, 1, 1, 1, said=said) for name in ALL)
+    return tuple(Trial(name, Experiment(lambda _size: scenario, name, read), quantities, 1, 1, 1, said=said)
+                 for name in ALL)
 
 
 def type_7(values: int, share: float) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edasim.scenario.writing import to_dict
-from edasim.study.validate.case import Case, Shop, Trial
+from edasim.study.validate.case import Case, Experiment, Trial
 from edasim.study.validate.laws import Law, laws
 from edasim.study.validate.rules import BROKEN, HOLDS, IMPRECISE
 from edasim.study.validate.running import Row, exit_code, law_verdict
@@ -141,14 +141,14 @@ def _how(case: Case, quick: bool) -> list[str]:
     """How it was tried: what the trials say of themselves, and the scenario of the first."""
     said = list(dict.fromkeys(_said(trial) for trial in case.trials if _said(trial)))
     lines = [f"- {one}" for one in said]
-    shops = [trial for trial in case.trials if isinstance(trial.sample, Shop)]
+    shops = [trial for trial in case.trials if isinstance(trial.sample, Experiment)]
     if shops:
         lines += ["", f"The scenario, as tried in {shops[0].where}:", "", "```yaml", *_scenario(shops[0], quick), "```"]
     return [*lines, ""]
 
 
 def _said(trial: Trial) -> str:
-    if isinstance(trial.sample, Shop):
+    if isinstance(trial.sample, Experiment):
         return f"{trial.where}: {trial.said}" if trial.said else ""
     script = f"script `{trial.sample.__module__}.{trial.sample.__qualname__.split('.')[0]}`"
     return f"{trial.where}: {script}" + (f", {trial.said}" if trial.said else "")
@@ -157,7 +157,7 @@ def _said(trial: Trial) -> str:
 def _scenario(trial: Trial, quick: bool) -> list[str]:
     import yaml
 
-    assert isinstance(trial.sample, Shop), "only a shop has a scenario"
+    assert isinstance(trial.sample, Experiment), "only a shop has a scenario"
     runs = math.ceil(trial.size(quick) / trial.most_at_once)
     data = to_dict(trial.sample.build(math.ceil(trial.size(quick) / runs)))
     data["architectures"] = {trial.where: data["architectures"].get(trial.sample.architecture, {})}

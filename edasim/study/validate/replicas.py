@@ -12,11 +12,11 @@ from edasim.simulate import Run
 from edasim.study.validate import formulas
 from edasim.study.validate.case import (
     Case,
+    Experiment,
     Figure,
     Numbers,
     Percentile,
     Quantity,
-    Shop,
     Trial,
     by_shop,
     histogram,
@@ -186,7 +186,8 @@ def agreeing(seeds: int) -> tuple[Trial, ...]:
                   Quantity("arrivals out of order for each seed", 1.0,
                            Meets(lambda e: e.value >= 1, "some, or it says nothing"),
                            mean_of("overtaken")))
-    return tuple(Trial(name, Shop(lambda _size: scenario, name, read), quantities, 1, 1, seeds // 4) for name in ALL)
+    return tuple(Trial(name, Experiment(lambda _size: scenario, name, read), quantities, 1, 1, seeds // 4)
+                 for name in ALL)
 
 
 DISK = {"P(consistent,t=0)": 0.4366, "published": 0.439, "t99.9_ms_reproduced": 52.9, "t99.9_ms_published": 45.5,

@@ -17,10 +17,10 @@ from edasim.simulate import Run
 from edasim.study.validate import formulas
 from edasim.study.validate.case import (
     Case,
+    Experiment,
     Figure,
     Numbers,
     Quantity,
-    Shop,
     Trial,
     by_shop,
     mean_of,
@@ -57,7 +57,7 @@ def given_up(fails: float, retries: int, orders: int) -> tuple[Trial, ...]:
              "attempts_mean": (mean, 4 * spread)}
     quantities = tuple(Quantity(name, value, Absolute(most), published=name) for name, (value, most) in exact.items())
     said = "4 sigma of the binomial; of the attempts, 4 sigma of their mean"
-    return tuple(Trial(name, Shop(build, name, read), quantities, orders, orders, 1, said=said) for name in
+    return tuple(Trial(name, Experiment(build, name, read), quantities, orders, orders, 1, said=said) for name in
                  ("rabbitmq", "kafka", "rpc", "monolith"))
 
 
@@ -107,7 +107,7 @@ def fed_back(arrivals: float, fails: float, cap: int | None, names: Sequence[str
 def boundary(arrivals: float, stable: float, unstable: float, span_s: int, seeds: int) -> tuple[Trial, ...]:
     """Stable while arrivals / (1 - p) stay below the rate of the worker; beyond it the backlog grows."""
 
-    def of(fails: float) -> Shop:
+    def of(fails: float) -> Experiment:
         def read(run: Run) -> Numbers:
             backlog = run.summary().backlog("payment")
             last = float(backlog.at(np.array([span_s]))[0])
@@ -115,7 +115,7 @@ def boundary(arrivals: float, stable: float, unstable: float, span_s: int, seeds
             return {**loop(run), "last": last, "slope": (last - first) / (0.9 * span_s),
                     "below 200": float(last < 200), "above 600": float(last > 600)}
 
-        return Shop(lambda _size: feedback(arrivals, fails, "unlimited", {
+        return Experiment(lambda _size: feedback(arrivals, fails, "unlimited", {
             "duration": f"{span_s}s", "warm_up": f"{span_s // 10}s", "drain": "0s"}), "rabbitmq", read)
 
     total = arrivals / (1 - stable)

@@ -14,7 +14,7 @@ from edasim.scenario.value import Scenario
 from edasim.services.retry import RetryPolicy
 from edasim.simulate import Run
 from edasim.study.validate import formulas
-from edasim.study.validate.case import Case, Numbers, Quantity, Shop, Trial, by_shop, mean_of, quotient
+from edasim.study.validate.case import Case, Experiment, Numbers, Quantity, Trial, by_shop, mean_of, quotient
 from edasim.study.validate.rules import Absolute, Exact, Meets, Relative, Statistical
 from edasim.study.validate.shops import Parts, shop, single_station
 
@@ -114,7 +114,7 @@ def recovers(  # noqa: PLR0913 - the numbers of a storm, and what must come of i
     """It recovers, after so long."""
     rule = Meets(lambda estimate: abs(estimate.value - exact_s) <= most_s, f"recovers within {most_s:g} s of that")
     quantity = Quantity(f"{name}: seconds to recover", exact_s, rule, mean_of("seconds"))
-    tried = Shop(lambda _size: storm(capacity, arrivals, client, span_s), "rpc",
+    tried = Experiment(lambda _size: storm(capacity, arrivals, client, span_s), "rpc",
                  lambda run: {"seconds": recovery_s(run)})
     return Trial("rpc", tried, (quantity,), round(arrivals * span_s), round(arrivals * span_s), 1, most_at_once=10**9)
 
@@ -130,7 +130,7 @@ def never(capacity: float, arrivals: float, client: Parts, span_s: int, name: st
     quantities = (Quantity(f"{name}: never recovers", 1.0, yes, mean_of("never")),
                   Quantity(f"{name}: offered per s", 2 * arrivals, Relative(0.01), mean_of("offered")),
                   Quantity(f"{name}: goodput per s", 0.0, none, mean_of("good")))
-    tried = Shop(lambda _size: storm(capacity, arrivals, client, span_s), "rpc", read)
+    tried = Experiment(lambda _size: storm(capacity, arrivals, client, span_s), "rpc", read)
     return Trial("rpc", tried, quantities, round(arrivals * span_s), round(arrivals * span_s), 1, most_at_once=10**9)
 
 
@@ -147,7 +147,7 @@ def storms(capacity: float) -> tuple[Trial, ...]:
     shops = [trial.sample for trial in trials if trial.quantities[0].name != "lambda=149: seconds to recover"]
     also = [replace(trial, where="monolith", sample=replace(shop, architecture="monolith"))
             for trial, shop in zip([one for one in trials if one.sample in shops], shops, strict=True)
-            if isinstance(shop, Shop)]
+            if isinstance(shop, Experiment)]
     return (*trials, *also)
 
 
@@ -206,7 +206,7 @@ def probing(failures: int, workers: int, probes: int) -> Trial:
         return {"probes": float(most)}
 
     quantity = Quantity("most calls let through by a half-open breaker", float(probes), Exact(), mean_of("probes"))
-    return Trial("rpc", Shop(lambda _size: scenario, "rpc", read), (quantity,), 1, 1, 1)
+    return Trial("rpc", Experiment(lambda _size: scenario, "rpc", read), (quantity,), 1, 1, 1)
 
 
 # --- D18: a budget ---------------------------------------------------------------------------------------------------
@@ -230,7 +230,7 @@ def budget(fails: float, earns: float, cap: int, orders: int, most: float) -> tu
         Quantity("retry_ratio_of_successes", earns, Absolute(most), mean_of("ratio"),
                  "retry_ratio_of_successes"),
         Quantity("load_factor", 1 + paid / (1 - paid), Absolute(most), mean_of("load")))
-    return tuple(Trial(name, Shop(build, name, read), quantities, orders, orders, 1)
+    return tuple(Trial(name, Experiment(build, name, read), quantities, orders, orders, 1)
                  for name in ("rpc", "monolith", "kafka", "rabbitmq"))
 
 

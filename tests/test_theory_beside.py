@@ -25,10 +25,10 @@ from tests.study_worlds import made_up, observed, small_comparison, small_shop
 from tests.theory_shops import one_station, predicted, reasons
 
 LONG: dict[str, Any] = {"duration": "60s", "warm_up": "6s"}
-BRIEF: dict[str, Any] = {"duration": "30s", "warm_up": "5s"}
+BRIEF: dict[str, Any] = {"duration": "22s", "warm_up": "2s"}
 
 
-def scores(scenario: Scenario, architectures_run: tuple[str, ...] = ALL, number: int = 30) -> dict[str, float]:
+def scores(scenario: Scenario, architectures_run: tuple[str, ...] = ALL, number: int = 16) -> dict[str, float]:
     """How many standard errors each wait and each utilisation lies above theory."""
     comparison = compare(scenario, architectures_run, number, 20)
     found = {}

@@ -93,7 +93,9 @@ def _draw(ax: Axes, place: int, row: Beside, ends: tuple[float, float]) -> None:
         ax.errorbar(mean, place, xerr=[[min(half, 0.99 * mean)], [half]], fmt=looks.marker, color=looks.colour,
                     ecolor=looks.colour, elinewidth=1.6, capsize=3, markersize=6, zorder=3)
     wait_s = row.prediction.wait_s
-    if math.isinf(wait_s):
+    if math.isnan(wait_s):
+        pass
+    elif math.isinf(wait_s):
         ax.annotate("", (high, place), (high / (high / low) ** 0.05, place),
                     arrowprops={"arrowstyle": "->", "color": INK, "linewidth": 1.6})
     else:

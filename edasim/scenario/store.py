@@ -48,15 +48,21 @@ class Store(Part):
 
     def mean_write_s(self) -> float:
         """How long a worker waits for a write on average (seconds), in good health; approximate for heavy tails."""
+        return self.write_moments_s()[0]
+
+    def write_moments_s(self) -> tuple[float, float]:
+        """Mean and variance of that wait, in seconds and square seconds."""
         if self.write_quorum == 0:
-            return 0.0
+            return 0.0, 0.0
         grid = (np.arange(_GRID) + 0.5) / _GRID
         times = np.sort(np.add.outer(self.write.quantile_s(grid), self.write_ack.quantile_s(grid)).ravel())
         below = np.arange(len(times) + 1) / len(times)
         # The chance that at least a quorum of the targets has answered by each of the times.
         answered = sum(comb(self.targets, number) * below**number * (1 - below) ** (self.targets - number)
                        for number in range(self.write_quorum, self.targets + 1))
-        return float(np.sum(times * np.diff(answered)))
+        chances = np.diff(answered)
+        mean = float(np.sum(times * chances))
+        return mean, float(np.sum((times - mean) ** 2 * chances))
 
     @model_validator(mode="after")
     def _quorums_can_be_met(self) -> Self:

@@ -24,6 +24,8 @@ from edasim.study.words import counted, seconds_short
 
 _FORGOTTEN = 3
 _SHORT = 0.02
+_SELDOM = 0.001
+REPLICA = ".replica-"
 _ROUGH_SCV = 5.0
 _PARTS = ("broker", "database", "gateway")
 _PART_OF = {"monolith": ("database",), "rpc": ("gateway",), "kafka": ("broker",), "rabbitmq": ("broker",)}
@@ -74,9 +76,9 @@ def _faults(place: Place) -> Iterator[str]:
 def concerns(place: Place, fault: Fault) -> bool:
     """Whether a fault reaches a service: its own, one before it, or a part or link that its messages pass."""
     here = _PART_OF[place.architecture]
-    ends = set(fault.link[:2]) if fault.link else {fault.target}
+    ends = set(fault.link[:2]) if fault.link else {fault.target.partition(REPLICA)[0]}
     if place.architecture == "monolith":
-        return fault.link is None and (fault.target == "database" or fault.target in place.scenario.services)
+        return fault.link is None and bool(ends & {"database", *place.scenario.services})
     if ends & set(here):
         others = ends - set(here)
         return not others or bool(others & upstream(place.scenario, place.service)) or place.architecture == "rpc"
@@ -157,8 +159,10 @@ def _retries(place: Place) -> Iterator[str]:
 
 def _customers(place: Place) -> Iterator[str]:
     client = place.scenario.client
-    if client.retries and client.timeout is not None:
-        yield f"customers who were refused try again ({counted(client.retries, 'time')} at most)"
+    refused = client.timeout is not None or (place.prediction.refused > _SELDOM and place.architecture != "rabbitmq")
+    if client.retries and refused:
+        budget = ", as far as their budget lasts" if client.budget is not None else ""
+        yield f"customers who were refused try again ({counted(client.retries, 'time')} at most{budget})"
     options = getattr(place.scenario.architectures, place.architecture)
     if isinstance(options, (MonolithOptions, RpcOptions)) and options.cancels and client.timeout is not None:
         yield f"work whose customer has left after {_seconds(client.timeout)} is dropped"
@@ -166,16 +170,63 @@ def _customers(place: Place) -> Iterator[str]:
         yield f"a call without an answer after {_seconds(options.timeout)} is given up or made again"
 
 
+def _refusals(place: Place) -> Iterator[str]:
+    """What follows where lines of calls have little room."""
+    options = place.scenario.architectures.rpc
+    if place.architecture != "rpc" or options is None or math.isinf(options.queue_limit):
+        return
+    attempts = policy(place.scenario, place.scenario.services[place.service]).attempts
+    if place.prediction.refused > _SELDOM and attempts != 1:
+        most = "without end" if attempts is None else f"{attempts} attempts at most"
+        yield f"calls that find no place are made again ({most}), so that more come"
+    if upstream(place.scenario, place.service) & set(place.scenario.services) - {place.service}:
+        yield f"calls that find {options.queue_limit:.0f} waiting are refused, and then their orders go no further"
+
+
+def _guards(place: Place) -> Iterator[str]:
+    """Breakers keep away what the model lets come, budgets what it lets come again."""
+    scenario = place.scenario
+    options = scenario.architectures.rpc if place.architecture == "rpc" else None
+    others = bool(scenario.faults) or place.prediction.refused > 0 or options is not None and (
+        options.timeout is not None or math.isfinite(options.queue_limit))
+    for name in scenario.services if place.architecture == "monolith" else sorted(
+            upstream(scenario, place.service) & set(scenario.services)):
+        service = scenario.services[name]
+        if service.breaker is not None and (service.fails or service.poison or others):
+            yield f"while the breaker of {name} is open nothing comes ({service.breaker.words})"
+    service = scenario.services[place.service]
+    retry = policy(scenario, service)
+    if retry.budget is not None and retry.attempts != 1 and (service.fails or service.poison or others):
+        share = show_share(retry.budget.earns)
+        yield f"a budget bounds retries to {share} of what succeeds, so that there may be fewer of them"
+
+
+def _cores(place: Place) -> Iterator[str]:
+    station = place.station
+    if not station.sharing:
+        return
+    if math.isnan(place.prediction.wait_s):
+        cores = counted(int(station.cores), "core")
+        yield f"{station.busy:.0f} workers with queues of their own share {cores}, for which there is no closed form"
+    if any(one.store is not None for one in place.scenario.services.values()):
+        yield "who waits for a store counts as at work and uses no core"
+
+
 def _monolith(place: Place) -> Iterator[str]:
     if place.architecture == "monolith" and min(reached_shares(place.scenario).values(), default=1.0) < 1:
         yield "an order that fails for good leaves its thread early"
+
+
+def _wait_s(place: Place) -> float:
+    """What theory says, as a number to reckon with."""
+    return 0.0 if math.isnan(place.prediction.wait_s) else min(place.prediction.wait_s, 1e9)
 
 
 def _gateway(place: Place) -> Iterator[str]:
     options = place.scenario.architectures.rpc
     if place.architecture != "rpc" or options is None:
         return
-    inside = place.prediction.per_s * (min(place.prediction.wait_s, 1e9) + place.station.hold.mean_s)
+    inside = place.prediction.per_s * (_wait_s(place) + place.station.hold.mean_s)
     if inside > options.open_requests / 2:
         yield f"no more than {options.open_requests} requests are open, so orders wait before the gateway as well"
     if options.calls == "parallel" and len(upstream(place.scenario, place.service)) > 1 + len(place.scenario.producers):
@@ -189,12 +240,13 @@ def _rabbitmq(place: Place) -> Iterator[str]:
     given = {**options.queue, **options.queues.get(place.service, {})}
     arguments = resolve("rabbitmq queue", options.version, given)
     for name in ("x-max-length", "x-max-length-bytes", "x-message-ttl"):
-        if given.get(name) is not None and not place.prediction.law.startswith("birth"):
+        if given.get(name) is not None and not (name == "x-max-length" and place.station.bounded):
             yield f"the queue is bounded ({name} {arguments[name]})"
     prefetch = options.prefetch
-    if prefetch is None or options.auto_ack or place.station.servers * len(place.station.shares) == 1:
+    station = place.station
+    if prefetch is None or options.auto_ack or station.unlimited or station.servers * len(station.shares) == 1:
         return
-    at_one = place.station.queue.per_s * min(place.prediction.wait_s, 1e9) + place.station.load
+    at_one = place.station.queue.per_s * _wait_s(place) + place.station.load
     if prefetch > 1 and (at_one > prefetch / 2 or not place.station.in_turns):
         yield f"a prefetch of {prefetch} is used up at times, and then messages wait in one queue for all"
 
@@ -246,10 +298,11 @@ def wire_s(scenario: Scenario, architecture: str) -> float:
 
 def _formula(place: Place) -> Iterator[str]:
     prediction, station = place.prediction, place.station
-    if prediction.exact:
+    if prediction.exact or math.isnan(prediction.wait_s):
         return
     if station.hold.scv > _ROUGH_SCV:
-        yield f"{prediction.law} is an approximation, and rough where times vary so much (C^2 = {station.hold.scv:.0f})"
+        times = "without bound" if math.isinf(station.hold.scv) else f"so much (C^2 = {station.hold.scv:.0f})"
+        yield f"{prediction.law} is an approximation, and rough where times vary {times}"
     elif not station.coming.poisson:
         yield f"messages do not come at random, so {prediction.law} is an approximation"
     else:
@@ -261,6 +314,7 @@ def _unknown(place: Place) -> Iterator[str]:
 
 
 _CHECKS = (
-    _overload, _arrivals, _faults, _changes, _unknown, _warm_up, _retries, _customers, _rabbitmq, _gateway, _kafka,
+    _overload, _arrivals, _faults, _changes, _unknown, _cores, _guards, _refusals, _warm_up, _retries, _customers,
+    _rabbitmq, _gateway, _kafka,
     _wire, _monolith, _formula,
 )

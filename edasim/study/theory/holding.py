@@ -71,8 +71,19 @@ def handled_share(service: Service, retry: Retry) -> float:
 
 
 def held(service: Service, retry: Retry) -> Moments:
-    """How long a message holds a worker that waits between its attempts, exact unless the jitter is decorrelated."""
-    return _held(service.work, (service.fails, service.poison), retry)
+    """How long a message holds a worker that waits between its attempts, and then for its store.
+
+    Exact unless the jitter is decorrelated or a store's times have heavy tails.
+    """
+    attempts = _held(service.work, (service.fails, service.poison), retry)
+    return attempts.then(written(service, handled_share(service, retry)))
+
+
+def written(service: Service, share: float) -> Moments:
+    """How long a worker waits for the write quorum of its store, where this share of what it does is written."""
+    if service.store is None:
+        return NOTHING
+    return mixture([(share, Moments(*service.store.write_moments_s()))])
 
 
 @lru_cache(maxsize=256)

@@ -122,7 +122,8 @@ def test_with_too_much_of_the_less_urgent_the_urgent_wait_for_one_at_most() -> N
 
 def test_a_worker_waits_for_its_store_when_it_has_succeeded() -> None:
     service = Service.model_validate({"handles": "A", "work": "10ms", "fails": "50%", "store": {
-        "replicas": 1, "write-quorum": 1, "read-quorum": 1, "write": "exponential 4ms", "write-ack": "exponential 4ms"}})
+        "replicas": 1, "write-quorum": 1, "read-quorum": 1, "write": "exponential 4ms",
+        "write-ack": "exponential 4ms"}})
     once = held(service, Retry(attempts=1))
     assert once.mean_s == pytest.approx(0.010 + 0.5 * 0.008, rel=0.01)
     always = held(service.model_copy(update={"fails": 0.0}), Retry(attempts=1))

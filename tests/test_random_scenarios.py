@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -14,12 +17,16 @@ from edasim.scenario.errors import ScenarioError
 from edasim.scenario.estimating import estimate
 from edasim.scenario.value import Scenario
 from edasim.simulate import Run, simulate
+from edasim.study.compare import compare
+from edasim.study.theory.beside import predictions, wait_words
+from edasim.study.theory.overload import warnings
 from tests import invariants
 from tests.strategies import Data, Rolled, scenario, scenarios
 from tests.worlds import shop
 from tools.fuzz import MOST_EVENTS, Figures, attempt, smaller, written
 
 SCENARIOS, BATCH = 200, 10
+NOT_A_NUMBER = re.compile(r"(?<![\w-])(nan|inf)(?![\w-])", re.IGNORECASE)
 FIRST = int(os.environ.get("EDASIM_FUZZ_SEED", "1"))
 
 
@@ -41,6 +48,50 @@ def test_nor_by_scenarios_that_can_be_shrunk(data: Data) -> None:
         return
     if estimate(made).events < MOST_EVENTS:
         invariants.examine(made, made.architectures.listed[0], 1)
+
+
+def theory_words(made: Scenario, architecture: str) -> str:
+    """All that theory says of a scenario before it runs, its JSON included."""
+    told = warnings(made, [architecture])
+    for prediction, reasons in predictions(made, architecture).values():
+        assert not prediction.wait_s < 0 and 0 <= prediction.refused <= 1
+        assert math.isnan(prediction.utilisation) or 0 <= prediction.utilisation <= 1
+        told += [wait_words(prediction), prediction.name, *(reason.text for reason in reasons)]
+    return " | ".join(told)
+
+
+@pytest.mark.filterwarnings("error")
+def test_theory_has_words_for_each() -> None:
+    said = 0
+    for seed in range(FIRST, FIRST + SCENARIOS):
+        data, architecture = written(seed)
+        try:
+            made = Scenario.from_dict(data)
+        except ScenarioError:
+            continue
+        told = theory_words(made, architecture)
+        assert not NOT_A_NUMBER.search(told), f"make fuzz SEED={seed}: {told}"
+        assert "does not know" not in told, f"make fuzz SEED={seed}: {told}"
+        said += 1
+    assert said > 0.9 * SCENARIOS
+
+
+def test_theory_stands_beside_the_run_of_each() -> None:
+    compared = 0
+    for seed in range(FIRST, FIRST + 25):
+        data, architecture = written(seed)
+        try:
+            made = Scenario.from_dict(data)
+        except ScenarioError:
+            continue
+        if estimate(made).events > MOST_EVENTS / 4:
+            continue
+        theory = compare(made, [architecture], 1, seed).theory()
+        printed = f"{theory} {theory.comparison.table()}"
+        assert not NOT_A_NUMBER.search(printed), f"make fuzz SEED={seed}: {printed}"
+        json.dumps(theory.as_dict(), allow_nan=False)
+        compared += 1
+    assert compared > 10
 
 
 def test_the_writer_writes_valid_scenarios_with_every_feature() -> None:

@@ -96,7 +96,7 @@ def _draw(ax: Axes, place: int, row: Beside, ends: tuple[float, float]) -> None:
     if math.isinf(wait_s):
         ax.annotate("", (high, place), (high / (high / low) ** 0.05, place),
                     arrowprops={"arrowstyle": "->", "color": INK, "linewidth": 1.6})
-    else:
+    elif not math.isnan(wait_s):
         ax.plot([max(wait_s, low * 1.05)], [place], marker="|", color=INK, markersize=13, markeredgewidth=2.0, zorder=4)
     sign = "≠ " if row.differs else "= " if row.differs is False else ""
     ax.annotate(f"{sign}{row.prediction.model}{'' if row.prediction.exact else ' ≈'}", (1.0, place),

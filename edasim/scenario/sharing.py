@@ -43,7 +43,7 @@ def unused(scenario: Scenario, architecture: str) -> list[str]:
 def serves_by_priority(scenario: Scenario, architecture: str) -> bool:
     """Whether higher priorities come first anywhere in an architecture. Kafka's partitions know none."""
     if architecture == "rabbitmq":
-        return any(_queue_has_priorities(scenario, name) for name in scenario.services)
+        return any(queue_has_priorities(scenario, name) for name in scenario.services)
     options = getattr(scenario.architectures, architecture)
     return getattr(options, "discipline", "fifo") == "priority"
 
@@ -53,7 +53,8 @@ def has_priorities(scenario: Scenario) -> bool:
     return any(scenario.may_have(f"producers.{name}.priority", None) for name in scenario.producers)
 
 
-def _queue_has_priorities(scenario: Scenario, service: str) -> bool:
+def queue_has_priorities(scenario: Scenario, service: str) -> bool:
+    """Whether RabbitMQ's queue of a service has priorities."""
     options = scenario.architectures.rabbitmq
     if options is None:
         return False

@@ -47,11 +47,13 @@ class Store(Part):
         """To how many replicas a write is sent."""
         return self.replicas if self.replication == "all" else self.write_quorum
 
-    def write_moments(self) -> tuple[float, float]:
-        """How long a worker waits for a write in good health: mean (seconds) and variance (square seconds);
-        approximate for heavy tails.
-        """
-        return _write_moments(self)
+    def mean_write_s(self) -> float:
+        """How long a worker waits for a write on average (seconds), in good health; approximate for heavy tails."""
+        return self.write_moments_s()[0]
+
+    def write_moments_s(self) -> tuple[float, float]:
+        """Mean and variance of that wait, in seconds and square seconds."""
+        return _write_moments_s(self)
 
     @model_validator(mode="after")
     def _quorums_can_be_met(self) -> Self:
@@ -66,7 +68,7 @@ class Store(Part):
 
 
 @lru_cache(maxsize=256)
-def _write_moments(store: Store) -> tuple[float, float]:
+def _write_moments_s(store: Store) -> tuple[float, float]:
     if store.write_quorum == 0:
         return 0.0, 0.0
     grid = (np.arange(_GRID) + 0.5) / _GRID

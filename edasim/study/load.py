@@ -9,7 +9,7 @@ import numpy as np
 from edasim.core.quantity import SECOND_NS
 from edasim.scenario.flow import Flow
 from edasim.scenario.value import Scenario, Service
-from edasim.study.theory.holding import attempt, attempts_of
+from edasim.study.theory.holding import attempts_of
 
 _INSTANTS = 600
 
@@ -55,7 +55,8 @@ def _load(scenario: Scenario, name: str, usual: dict[str, float], busiest: dict[
     attempts = attempts_each(scenario, service)
     # Who waits for a store holds a worker and no core.
     shared = service.cores < service.workers
-    work_s = attempts * (service.work.mean_s if shared else attempt(service).mean_s)
+    write_s = 0.0 if shared or service.store is None else service.store.mean_write_s()
+    work_s = attempts * (service.work.mean_s + write_s)
     return Load(per_s, attempts, _product(per_s, work_s), _product(peak_per_s, work_s), service.at_once, shared)
 
 

@@ -121,6 +121,8 @@ def _further(summary: Summary, view: Focus) -> dict[str, Any]:
         "lag_age_max_s": max((numbers.lag_age_max_s for numbers in services.values()), default=0.0),
         "not_visible": sum(read_your_writes_violations(summary.orders, name, LOOKS_AFTER_S) for name in services),
         "waiting_mean": {name: _waiting_mean(summary, name) for name in services},
+        "at_work_mean": {name: numbers.at_work for name, numbers in services.items()},
+        "attempt_mean_s": {name: _mean(numbers.work_s) for name, numbers in services.items()},
         "convergence_s": converged_s,
         "back_to_normal_s": max(converged_s.values(), default=0.0),
         "catch_up_s": catch_up_s,
@@ -146,6 +148,10 @@ def _store_dict(summary: Summary, store: StoreReading) -> dict[str, Any]:
         "stale_share": store.stale_share(summary.start_s, summary.end_s),
         "staleness_max_s": store.staleness().max(summary.start_s, summary.run.end_ns / SECOND_NS),
     }
+
+
+def _mean(values: Floats) -> float | None:
+    return float(np.mean(values)) if len(values) else None
 
 
 def _waiting_mean(summary: Summary, service: str) -> float:

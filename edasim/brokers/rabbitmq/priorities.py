@@ -43,7 +43,7 @@ class Strict:
     """
 
     def __init__(self, level: Callable[[int | None], int]) -> None:
-        self._level = level
+        self.level = level
         self._heap: list[tuple[int, int, Entry]] = []
 
     def __len__(self) -> int:
@@ -58,7 +58,7 @@ class Strict:
 
     def append(self, entry: Entry) -> None:
         """An entry comes in, or comes back to its place."""
-        heappush(self._heap, (-self._level(entry.message.priority), entry.position, entry))
+        heappush(self._heap, (-self.level(entry.message.priority), entry.position, entry))
 
     def popleft(self) -> Entry:
         """The head leaves."""

@@ -16,7 +16,7 @@ from edasim.scenario.broker_options import resolve
 from edasim.scenario.fault import Fault
 from edasim.scenario.value import Scenario
 from edasim.study.focus import fault_windows, fault_words, spaced
-from edasim.study.theory.models import BOUNDED, Prediction
+from edasim.study.theory.models import Prediction
 from edasim.study.theory.networks import settling_s
 from edasim.study.theory.stations import Station, policy, reached_shares
 from edasim.study.theory.unknown import unknown_options
@@ -24,6 +24,8 @@ from edasim.study.words import counted, seconds_short
 
 _FORGOTTEN = 3
 _SHORT = 0.02
+_SELDOM = 0.001
+REPLICA = ".replica-"
 _ROUGH_SCV = 5.0
 _PARTS = ("broker", "database", "gateway")
 _PART_OF = {"monolith": ("database",), "rpc": ("gateway",), "kafka": ("broker",), "rabbitmq": ("broker",)}
@@ -74,8 +76,7 @@ def _faults(spot: Spot) -> Iterator[str]:
 def concerns(spot: Spot, fault: Fault) -> bool:
     """Whether a fault reaches a service: its own, one before it, or a part or link that its messages pass."""
     here = _PART_OF[spot.architecture]
-    # A replica belongs to its service.
-    ends = set(fault.link[:2]) if fault.link else {str(fault.target).partition(".")[0]}
+    ends = set(fault.link[:2]) if fault.link else {fault.target.partition(REPLICA)[0]}
     if spot.architecture == "monolith":
         return fault.link is None and bool(ends & {"database", *spot.scenario.services})
     if ends & set(here):
@@ -158,8 +159,10 @@ def _retries(spot: Spot) -> Iterator[str]:
 
 def _customers(spot: Spot) -> Iterator[str]:
     client = spot.scenario.client
-    if client.retries and client.timeout is not None:
-        yield f"customers who were refused try again ({counted(client.retries, 'time')} at most)"
+    refused = client.timeout is not None or (spot.prediction.refused > _SELDOM and spot.architecture != "rabbitmq")
+    if client.retries and refused:
+        budget = ", as far as their budget lasts" if client.budget is not None else ""
+        yield f"customers who were refused try again ({counted(client.retries, 'time')} at most{budget})"
     options = getattr(spot.scenario.architectures, spot.architecture)
     if isinstance(options, (MonolithOptions, RpcOptions)) and options.cancels and client.timeout is not None:
         yield f"work whose customer has left after {_seconds(client.timeout)} is dropped"
@@ -167,16 +170,63 @@ def _customers(spot: Spot) -> Iterator[str]:
         yield f"a call without an answer after {_seconds(options.timeout)} is given up or made again"
 
 
+def _refusals(spot: Spot) -> Iterator[str]:
+    """What follows where lines of calls have little room."""
+    options = spot.scenario.architectures.rpc
+    if spot.architecture != "rpc" or options is None or math.isinf(options.queue_limit):
+        return
+    attempts = policy(spot.scenario, spot.scenario.services[spot.service]).attempts
+    if spot.prediction.refused > _SELDOM and attempts != 1:
+        most = "without end" if attempts is None else f"{attempts} attempts at most"
+        yield f"calls that find no place are made again ({most}), so that more come"
+    if upstream(spot.scenario, spot.service) & set(spot.scenario.services) - {spot.service}:
+        yield f"calls that find {options.queue_limit:.0f} waiting are refused, and then their orders go no further"
+
+
+def _guards(spot: Spot) -> Iterator[str]:
+    """Breakers keep away what the model lets come, budgets what it lets come again."""
+    scenario = spot.scenario
+    options = scenario.architectures.rpc if spot.architecture == "rpc" else None
+    others = bool(scenario.faults) or spot.prediction.refused > 0 or options is not None and (
+        options.timeout is not None or math.isfinite(options.queue_limit))
+    for name in scenario.services if spot.architecture == "monolith" else sorted(
+            upstream(scenario, spot.service) & set(scenario.services)):
+        service = scenario.services[name]
+        if service.breaker is not None and (service.fails or service.poison or others):
+            yield f"while the breaker of {name} is open nothing comes ({service.breaker.words})"
+    service = scenario.services[spot.service]
+    retry = policy(scenario, service)
+    if retry.budget is not None and retry.attempts != 1 and (service.fails or service.poison or others):
+        share = show_share(retry.budget.earns)
+        yield f"a budget bounds retries to {share} of what succeeds, so that there may be fewer of them"
+
+
+def _cores(spot: Spot) -> Iterator[str]:
+    station = spot.station
+    if not station.sharing:
+        return
+    if math.isnan(spot.prediction.wait_s):
+        cores = counted(int(station.cores), "core")
+        yield f"{station.busy:.0f} workers with queues of their own share {cores}, for which there is no closed form"
+    if any(one.store is not None for one in spot.scenario.services.values()):
+        yield "who waits for a store counts as at work and uses no core"
+
+
 def _monolith(spot: Spot) -> Iterator[str]:
     if spot.architecture == "monolith" and min(reached_shares(spot.scenario).values(), default=1.0) < 1:
         yield "an order that fails for good leaves its thread early"
+
+
+def _wait_s(spot: Spot) -> float:
+    """What theory says, as a number to reckon with."""
+    return 0.0 if math.isnan(spot.prediction.wait_s) else min(spot.prediction.wait_s, 1e9)
 
 
 def _gateway(spot: Spot) -> Iterator[str]:
     options = spot.scenario.architectures.rpc
     if spot.architecture != "rpc" or options is None:
         return
-    inside = spot.prediction.per_s * (min(spot.prediction.wait_s, 1e9) + spot.station.hold.mean_s)
+    inside = spot.prediction.per_s * (_wait_s(spot) + spot.station.hold.mean_s)
     if inside > options.open_requests / 2:
         yield f"no more than {options.open_requests} requests are open, so orders wait before the gateway as well"
     if options.calls == "parallel" and len(upstream(spot.scenario, spot.service)) > 1 + len(spot.scenario.producers):
@@ -190,12 +240,13 @@ def _rabbitmq(spot: Spot) -> Iterator[str]:
     given = {**options.queue, **options.queues.get(spot.service, {})}
     arguments = resolve("rabbitmq queue", options.version, given)
     for name in ("x-max-length", "x-max-length-bytes", "x-message-ttl"):
-        if given.get(name) is not None and not spot.prediction.law.startswith("birth"):
+        if given.get(name) is not None and not (name == "x-max-length" and spot.station.bounded):
             yield f"the queue is bounded ({name} {arguments[name]})"
     prefetch = options.prefetch
-    if prefetch is None or options.auto_ack or spot.station.servers * len(spot.station.shares) == 1:
+    station = spot.station
+    if prefetch is None or options.auto_ack or station.unlimited or station.servers * len(station.shares) == 1:
         return
-    at_one = spot.station.queue.per_s * min(spot.prediction.wait_s, 1e9) + spot.station.load
+    at_one = spot.station.queue.per_s * _wait_s(spot) + spot.station.load
     if prefetch > 1 and (at_one > prefetch / 2 or not spot.station.in_turns):
         yield f"a prefetch of {prefetch} is used up at times, and then messages wait in one queue for all"
 
@@ -247,10 +298,11 @@ def wire_s(scenario: Scenario, architecture: str) -> float:
 
 def _formula(spot: Spot) -> Iterator[str]:
     prediction, station = spot.prediction, spot.station
-    if prediction.exact:
+    if prediction.exact or math.isnan(prediction.wait_s):
         return
     if station.hold.scv > _ROUGH_SCV:
-        yield f"{prediction.law} is an approximation, and rough where times vary so much (C^2 = {station.hold.scv:.0f})"
+        times = "without bound" if math.isinf(station.hold.scv) else f"so much (C^2 = {station.hold.scv:.0f})"
+        yield f"{prediction.law} is an approximation, and rough where times vary {times}"
     elif not station.coming.poisson:
         yield f"messages do not come at random, so {prediction.law} is an approximation"
     else:
@@ -258,19 +310,11 @@ def _formula(spot: Spot) -> Iterator[str]:
 
 
 def _unknown(spot: Spot) -> Iterator[str]:
-    said = unknown_options(spot.scenario, spot.architecture, spot.service)
-    bounded = _is_bounded(spot)
-    yield from (one for one in said if not (bounded and one.startswith("queue-limit of")))
-
-
-def _is_bounded(spot: Spot) -> bool:
-    """Whether M/M/c/K is its model: that knows a limit, and whoever is refused there is gone."""
-    spec = spot.scenario.services[spot.service]
-    gone = spot.architecture == "monolith" or policy(spot.scenario, spec).attempts == 1
-    return gone and spot.station.places is not None and spot.prediction.law == BOUNDED
+    yield from unknown_options(spot.scenario, spot.architecture, spot.service)
 
 
 _CHECKS = (
-    _overload, _arrivals, _faults, _changes, _unknown, _warm_up, _retries, _customers, _rabbitmq, _gateway, _kafka,
+    _overload, _arrivals, _faults, _changes, _unknown, _cores, _guards, _refusals, _warm_up, _retries, _customers,
+    _rabbitmq, _gateway, _kafka,
     _wire, _monolith, _formula,
 )

@@ -26,12 +26,14 @@ BY_CHANCE = Reason(99, "no assumption is known to be broken: of 20 error bars on
 
 
 _FAR = 0.25
+NOTHING = Interval(math.inf, math.nan, math.nan, 0)
+"""What was not measured."""
 
 
 @dataclass(frozen=True)
 class Beside:
     """One service in one architecture: `prediction`, the `wait` (seconds) and `utilisation` that were measured, and
-    `broken`, the assumptions that do not hold.
+    `broken`, the assumptions that do not hold.  `at_work` is how many were at work, `attempt` how long one took.
     """
 
     architecture: str
@@ -40,11 +42,13 @@ class Beside:
     wait: Interval
     utilisation: Interval
     broken: tuple[Reason, ...]
+    at_work: Interval = NOTHING
+    attempt: Interval = NOTHING
 
     @property
     def differs(self) -> bool | None:
-        """Whether theory lies outside the error bar of the wait; None where there is none."""
-        if not self.wait.known or math.isnan(self.wait.low):
+        """Whether theory lies outside the error bar of the wait; None where one of them is not there."""
+        if math.isnan(self.prediction.wait_s) or not self.wait.known or math.isnan(self.wait.low):
             return None
         return not self.wait.low <= self.prediction.wait_s <= self.wait.high
 
@@ -56,6 +60,8 @@ class Beside:
         """
         if self.differs is None:
             wait_s, theory_s = self.wait.mean, self.prediction.wait_s
+            if math.isnan(theory_s):
+                return self.broken
             apart = math.isinf(theory_s) or abs(wait_s - theory_s) > _FAR * max(wait_s, theory_s)
             return self.broken if self.wait.known and apart else ()
         return (self.broken or (BY_CHANCE,)) if self.differs else ()
@@ -91,12 +97,18 @@ class Theory:
         scenario = run.scenario if run is not None else comparison.scenario
         for service, (prediction, reasons) in predictions(scenario, comparison.first(name).architecture).items():
             path = f"services.{service}"
-            wait, busy = (comparison.interval(name, f"{path}.{one}") for one in ("wait_s.mean", "utilisation"))
-            yield service, Beside(name, service, prediction, wait, busy, reasons)
+            paths = (f"{path}.wait_s.mean", f"{path}.utilisation",
+                     f"at_work_mean.{service}", f"attempt_mean_s.{service}")
+            wait, busy, at_work, attempt = (comparison.interval(name, one) for one in paths)
+            yield service, Beside(name, service, prediction, wait, busy, reasons, at_work, attempt)
 
     def row(self, architecture: str, service: str) -> Beside:
         """One of them."""
         return self._by_architecture[architecture][service]
+
+    def one_line(self, row: Beside) -> bool:
+        """Whether it is about the monolith, in which all services have one line."""
+        return self.comparison.first(row.architecture).architecture == "monolith"
 
     def little(self, architecture: str) -> tuple[Interval, Interval]:
         """Little's law on what was measured, all services together: how many messages waited on average, and how many
@@ -132,7 +144,8 @@ class Theory:
         """A sentence for each set of reasons why theory lies outside the error bars, with where that is so."""
         told: dict[tuple[str, ...], list[str]] = {}
         for name in self.comparison.architectures:
-            reasons = sorted({reason for row in self._by_architecture[name].values() for reason in row.because})
+            rows = [row for row in self._by_architecture[name].values() if not math.isnan(row.prediction.wait_s)]
+            reasons = sorted({reason for row in rows for reason in row.because})
             if reasons:
                 told.setdefault(tuple(reason.text for reason in reasons), []).append(name)
         return [f"{capitalised(listed(map(display, names)))}: {'; '.join(_few(reasons))}."
@@ -167,9 +180,18 @@ def _few(reasons: tuple[str, ...], most: int = 3) -> list[str]:
     return [*reasons[:most], *([f"and {left} more"] if left > 0 else [])]
 
 
+def theory_words(prediction: Prediction) -> str:
+    """The wait alone: `2.4 ms`, `without end`, `no closed form`."""
+    if math.isnan(prediction.wait_s):
+        return "no closed form"
+    return "without end" if math.isinf(prediction.wait_s) else seconds_short(prediction.wait_s)
+
+
 def wait_words(prediction: Prediction) -> str:
     """`M/M/3: 2.4 ms`, `M/G/7 ≈ 0.5 ms` for an approximation, `M/M/1: without end`."""
-    wait = "without end" if math.isinf(prediction.wait_s) else seconds_short(prediction.wait_s)
+    wait = theory_words(prediction)
+    if math.isnan(prediction.wait_s):
+        return f"{prediction.model}: {wait}"
     return f"{prediction.model}: {wait}" if prediction.exact else f"{prediction.model} ≈ {wait}"
 
 
@@ -191,10 +213,15 @@ def _node(row: Beside) -> dict[str, Any]:
         "approximation": not prediction.exact,
         "arrivals_per_s": _number(prediction.per_s),
         "load": _number(prediction.load),
+        "refused_share": _number(prediction.refused),
+        "at_work": {"theory": _number(prediction.at_work), "measured": _measured(row.at_work)},
+        "attempt_s": _measured(row.attempt),
+        "work_takes_longer": _number(prediction.stretch),
         "utilisation": {"theory": _number(prediction.utilisation), "measured": _measured(row.utilisation)},
         "wait_s": {
             "theory": _number(prediction.wait_s),
             "theory_percentiles": {name: _number(value) for name, value in prediction.percentiles_s.items()},
+            "theory_by_priority": {name: _number(value) for name, value in prediction.urgency_waits_s.items()},
             "measured": _measured(row.wait),
         },
         "differs": row.differs,

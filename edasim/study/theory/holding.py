@@ -56,12 +56,6 @@ class Moments:
 NOTHING = Moments(0.0, 0.0)
 
 
-def attempt(service: Service) -> Moments:
-    """How long one attempt takes: the work, and then the write where there is a store."""
-    work = Moments.of(service.work)
-    return work if service.store is None else work.then(Moments(*service.store.write_moments()))
-
-
 def paid_retries(service: Service, retry: Retry) -> float | None:
     """Where a budget binds, how many of the attempts can afford another one after them; None where it lasts.
 
@@ -96,18 +90,27 @@ def handled_share(service: Service, retry: Retry) -> float:
 
 
 def held(service: Service, retry: Retry) -> Moments:
-    """How long a message holds a worker that waits between its attempts, exact unless the jitter is decorrelated or a
-    budget of retries binds: then as if each attempt were followed by another with the same chance.
+    """How long a message holds a worker that waits between its attempts, and then for its store.
+
+    Exact unless the jitter is decorrelated, a store's times have heavy tails, or a budget of retries binds: then as if
+    each attempt were followed by another with the same chance.
     """
     paid = paid_retries(service, retry)
-    if paid is not None:
-        return _held(attempt(service), (paid, 0.0), retry.model_copy(update={"attempts": None}))
-    return _held(attempt(service), (service.fails, service.poison), retry)
+    chances = (service.fails, service.poison) if paid is None else (paid, 0.0)
+    policy = retry if paid is None else retry.model_copy(update={"attempts": None})
+    return _held(service.work, chances, policy).then(written(service, handled_share(service, retry)))
+
+
+def written(service: Service, share: float) -> Moments:
+    """How long a worker waits for the write quorum of its store, where this share of what it does is written."""
+    if service.store is None:
+        return NOTHING
+    return mixture([(share, Moments(*service.store.write_moments_s()))])
 
 
 @lru_cache(maxsize=256)
-def _held(work: Moments, chances: tuple[float, float], retry: Retry) -> Moments:
-    fails, poison = chances
+def _held(distribution: Distribution, chances: tuple[float, float], retry: Retry) -> Moments:
+    work, (fails, poison) = Moments.of(distribution), chances
     if not (fails or poison):
         return work
     if retry.attempts is None and (poison or fails == 1) or not math.isfinite(work.mean_s):

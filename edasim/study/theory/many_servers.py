@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edasim.study.theory.birth_death import long_run
+
 
 def erlang_b(servers: int, offered: float) -> float:
     """The share of customers who find all servers busy when nobody may wait.
@@ -73,15 +75,11 @@ def bounded(per_s: float, work_s: float, servers: int, places: int) -> Bounded:
 
     Source: Gross and Harris, 2.5.
     """
-    offered = per_s * work_s
-    steps = [math.log(offered / min(count, servers)) for count in range(1, places + 1)] if offered else []
-    logs = np.concatenate([[0.0], np.cumsum(steps)]) if offered else np.array([0.0])
-    chances = np.exp(logs - logs.max())
-    chances /= chances.sum()
-    refused = float(chances[-1]) if len(chances) == places + 1 else 0.0
-    through = per_s * (1 - refused)
-    waiting = float(sum(max(0, count - servers) * chance for count, chance in enumerate(chances.tolist())))
-    return Bounded(refused, through, waiting / through if through else 0.0, through * work_s / servers)
+    if not per_s or not work_s:
+        return Bounded(0.0, per_s, 0.0, 0.0)
+    found = long_run(per_s, np.arange(1, servers + 1) / work_s, places - servers)
+    through = per_s * (1 - found.refused)
+    return Bounded(found.refused, through, found.waiting / through, through * work_s / servers)
 
 
 def unlimited_number(per_s: float, work_s: float) -> float:

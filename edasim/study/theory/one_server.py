@@ -87,7 +87,12 @@ def priority_waits_s(classes: Sequence[tuple[float, float, float]]) -> list[floa
 
     A class is (per_s, work_s, work_s2). Source: Cobham, Operations Research 2(1), 1954.
     """
-    residual = sum(per_s * work_s2 for per_s, _, work_s2 in classes) / 2
+    residual, above = 0.0, 0.0
+    for per_s, work_s, work_s2 in classes:
+        # Of a class that is too much only what the others leave room for is ever at work.
+        through = min(per_s, (1 - above) / work_s) if work_s else per_s
+        residual += through * work_s2 / 2
+        above += through * work_s
     waits, above = [], 0.0
     for per_s, work_s, _ in classes:
         upto = above + per_s * work_s

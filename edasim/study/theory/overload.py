@@ -13,10 +13,9 @@ from edasim.core.quantiles import Floats
 from edasim.core.quantity import SECOND_NS
 from edasim.core.rate_curve import Varying
 from edasim.scenario.flow import Flow
-from edasim.scenario.sharing import cores
 from edasim.scenario.value import Scenario
-from edasim.study.theory.holding import attempts_of, handled_share
-from edasim.study.theory.stations import Station, placed_streams, policy, service_rates, stations
+from edasim.study.theory.holding import handled_share
+from edasim.study.theory.stations import Station, placed_streams, policy, product, service_rates, stations
 from edasim.study.words import counted, display, listed
 
 BUSY = 0.9
@@ -60,64 +59,53 @@ def _without(scenario: Scenario) -> str:
 
 
 def _sentences(scenario: Scenario, place: tuple[str, str], station: Station, curves: Curves) -> list[str]:
-    """What is to be said of one station: too much for all its servers or cores, at times, for one of them, or nearly
-    so.  A line with little room does not grow.
-    """
+    """What is to be said of one station: too much for all its servers, at times, for one of them, or nearly so."""
     architecture, name = place
     what, unit = ("the monolith", "thread") if architecture == "monolith" else (name, "worker")
-    needs, has, unit = max(_limits(scenario, place, station, unit), key=lambda limit: limit[0] / limit[1])
-    if station.places is not None or math.isinf(has):
-        return []
-    if needs == math.inf:
+    whole = station.servers * len(station.shares)
+    unit = "prefetch" if station.unlimited and math.isfinite(whole) else unit
+    needs = product(station.coming.per_s, station.hold.mean_s)
+    if needs == math.inf and math.isfinite(station.servers):
         return [f"no number of {unit}s is enough for {what}: messages that always fail are tried without end"]
-    if found := _too_much(what, (needs, int(has), unit), curves, name):
-        return [found]
-    if unit == "core":
-        return [f"the cores of {what} will be {needs / has:.0%} busy: waits will be long and vary much"] if (
-            needs / has >= BUSY) else []
+    limits = [(needs if math.isfinite(whole) else 0.0, whole, unit)]
+    if station.sharing:
+        limits.append((station.coming.per_s * station.core_s, station.cores, "core"))
+    factor = curves.factor(name)
+    asked, has, scarce = max(limits, key=lambda limit: limit[0] / limit[1])
+    if bool(np.any(asked * factor >= has)):
+        return [_too_much((what, scarce), (asked, has), station.bounded, curves.spells(name, has / asked))]
+    if math.isinf(station.servers) and not station.sharing or station.bounded:
+        return []
     share = max(station.shares)
-    if share * needs >= int(station.servers) and not station.in_turns:
+    if share * needs >= station.servers and not station.in_turns:
         wanted = f"gets {share:.0%} of the messages, which need {_digits(share * needs, 1)} {unit}s"
         return [f"one {unit} of {what} {wanted}, so its backlog grows for as long as orders come"]
     if station.load >= BUSY:
-        one = f"the busiest {unit} of {what}" if len(station.shares) > 1 and not station.in_turns else what
+        alone = len(station.shares) > 1 and not station.in_turns and scarce != "core"
+        one = f"the busiest {unit} of {what}" if alone else what
         return [f"{one} will be {station.load:.0%} busy: waits will be long and vary much"]
     return []
 
 
-def _limits(scenario: Scenario, place: tuple[str, str], station: Station, unit: str) -> list[tuple[float, float, str]]:
-    """What is needed of servers and of cores, what there is, and what they are called."""
-    architecture, name = place
-    needs = station.coming.per_s * station.hold.mean_s if station.coming.per_s else 0.0
-    there = cores(scenario, architecture)
-    rates = service_rates(scenario)
-    works = {one: rates[one] * attempts_of(service, policy(scenario, service)) * service.work.mean_s
-             for one, service in scenario.services.items() if rates[one]}
-    computed = sum(works.values()) if architecture == "monolith" else works.get(name, 0.0)
-    return [(needs, station.servers * len(station.shares), unit), (computed, there[name or "process"], "core")]
+def _too_much(what: tuple[str, str], limit: tuple[float, float], refuses: bool, spells: tuple[str, float]) -> str:
+    """`payment needs 4.2 workers and has 3, so its backlog grows for as long as orders come`, or only at times.
+
+    Where there is little room the backlog does not grow, and what comes on top is refused.
+    """
+    (name, unit), (asked, has), (when, factor) = what, limit, spells
+    number = _digits(asked * factor, has)
+    wanted = f"a prefetch of {number}" if unit == "prefetch" else f"{number} {unit}s"
+    needs = f"{when}{name} needs {wanted} and has {has:.0f}"
+    if refuses:
+        return f"{needs}, so that what finds its queue full is refused"
+    return f"{needs}, and its backlog grows" if when else f"{needs}, so its backlog grows for as long as orders come"
 
 
-def _too_much(what: str, limit: tuple[float, int, str], curves: Curves, name: str) -> str:
-    needs, has, unit = limit
-    factor = curves.factor(name)
-    if bool(np.all(needs * factor >= has)):
-        return f"{_needs(what, needs, has, unit)}, so its backlog grows for as long as orders come"
-    if bool(np.any(needs * factor >= has)):
-        peak = needs * float(factor.max())
-        when = curves.over_words(name, has / needs)
-        return f"{when} {_needs(what, peak, has, unit)}, and its backlog grows"
-    return ""
-
-
-def _needs(what: str, needs: float, has: int, unit: str) -> str:
-    return f"{what} needs {_digits(needs, has)} {unit}s and has {has}"
-
-
-def _digits(needs: float, has: int) -> str:
+def _digits(needs: float, has: float) -> str:
     """Two digits, or as many as tell it from what there is."""
     for digits in (2, 3, 4):
         text = f"{needs:.{digits}g}" if needs < 10 ** digits else f"{needs:,.0f}"
-        if text != str(has):
+        if text != f"{has:.0f}":
             return text
     return text
 
@@ -180,6 +168,13 @@ class Curves:
             middle = (low + high) / 2
             low, high = (middle, high) if self._over(service, middle, limit) == before else (low, middle)
         return high
+
+    def spells(self, service: str, limit: float) -> tuple[str, float]:
+        """When the factor is at the limit or over it, and its highest value then; no words and its mean for always."""
+        factor = self.factor(service)
+        if bool(np.all(factor >= limit)):
+            return "", 1.0
+        return f"{self.over_words(service, limit)} ", float(factor.max())
 
     def over_words(self, service: str, limit: float) -> str:
         """`between 20 s and 40 s`: when the factor is at the limit or over it."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from edasim.study.precision import Interval
 from edasim.study.table import PrintedTable
-from edasim.study.theory.beside import Beside, Theory, measured_words, reasons_words, wait_words
-from edasim.study.words import count_text, display, seconds_short
+from edasim.study.theory.beside import Beside, Theory, measured_words, reasons_words, theory_words, wait_words
+from edasim.study.words import count_text, display, seconds_short, seconds_text
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -39,12 +39,19 @@ def _rows(theory: Theory, architecture: str) -> list[Beside]:
 
 def _add(table: Table, row: Beside) -> None:
     prediction = row.prediction
-    theory = "without end" if math.isinf(prediction.wait_s) else seconds_short(prediction.wait_s)
     table.add_row(
         f"{display(row.architecture)}, {row.service}", prediction.name, measured_words(row.wait),
-        f"{NOT if row.differs else ''}{theory}", share_words(row.utilisation), f"{prediction.utilisation:.0%}",
-        reasons_words(row),
+        f"{NOT if row.differs else ''}{theory_words(prediction)}", *_at_work(row), reasons_words(row),
     )
+
+
+def _at_work(row: Beside) -> tuple[str, str]:
+    """Measured and in theory: the share of the workers, or how many where they are unlimited."""
+    share = row.prediction.utilisation
+    if math.isfinite(share):
+        return share_words(row.utilisation), f"{share:.0%}"
+    number = f"{count_text(row.at_work)} workers" if row.at_work.known else "–"
+    return number, f"{row.prediction.at_work:.3g}" if math.isfinite(row.prediction.at_work) else "without end"
 
 
 def share_words(found: Interval) -> str:
@@ -67,7 +74,7 @@ def theory_rows(theory: Theory) -> Iterator[tuple[str, list[str]]]:
 
 
 def _cell(row: Beside) -> str:
-    at_work = f"{share_words(row.utilisation)} / {row.prediction.utilisation:.0%}"
+    at_work = " / ".join(_at_work(row))
     return f"{measured_words(row.wait)}\n{NOT if row.differs else ''}{wait_words(row.prediction)}\n{at_work}"
 
 
@@ -84,4 +91,44 @@ def _notes(theory: Theory) -> list[str]:
     both = [theory.little(name) for name in theory.comparison.architectures]
     if any(abs(number.mean - product.mean) > _APART * (number.mean + 1) for number, product in both):
         lines.append("Little: waits that end after the measured time count in full, so that rate x wait is the larger.")
-    return lines
+    return [*lines, *_gateway_notes(theory), *_urgency_notes(theory), *_stretch_notes(theory)]
+
+
+def _gateway_notes(theory: Theory) -> list[str]:
+    """The backlog of RPC counts who waits at the gateway once for each service that an order begins with."""
+    comparison = theory.comparison
+    for name in comparison.architectures:
+        if comparison.first(name).architecture != "rpc":
+            continue
+        backlog = sum(comparison.interval(name, f"services.{one}.backlog_mean").mean
+                      for one in comparison.scenario.services)
+        waiting = theory.little(name)[0].mean
+        if math.isfinite(backlog) and backlog - waiting > _APART * (waiting + 1):
+            return ["Little over RPC counts the calls in the services' own lines; orders that wait at the gateway are "
+                    "in the backlog of each service that they begin with, and not here."]
+    return []
+
+
+def _urgency_notes(theory: Theory) -> list[str]:
+    """What each class waits in theory where the urgent go first."""
+    lines: dict[str, None] = {}
+    for row in theory.rows:
+        if row.prediction.urgency_waits_s:
+            who = "orders" if theory.one_line(row) else row.service
+            waits = ", ".join(f"{name} {'without end' if math.isinf(wait_s) else seconds_short(wait_s)}"
+                              for name, wait_s in row.prediction.urgency_waits_s.items())
+            lines[f"By priority, in theory ({row.prediction.law}), {display(row.architecture)}, {who}: {waits}."] = None
+    return list(lines)
+
+
+def _stretch_notes(theory: Theory) -> list[str]:
+    """How long attempts take where workers share cores."""
+    found = []
+    for row in theory.rows:
+        stretch = row.prediction.stretch
+        if not stretch > 1 or not row.attempt.known:
+            continue
+        longer = "without end" if math.isinf(stretch) else f"{stretch:.2g} times as long as alone"
+        found.append(f"Shared cores, {display(row.architecture)}, {row.service}: work takes {longer} in theory; "
+                     f"attempts took {seconds_text(row.attempt)}.")
+    return found

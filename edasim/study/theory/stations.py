@@ -14,15 +14,16 @@ from edasim.scenario.value import Scenario, Service
 from edasim.study.theory.holding import (
     NOTHING,
     Moments,
-    attempt,
     attempts_of,
     handled_share,
     held,
     mixture,
     transactions,
+    written,
 )
 from edasim.study.theory.networks import departure_scv
 from edasim.study.theory.partitions import Spread
+from edasim.study.theory.priorities import Urgency, urgencies
 from edasim.study.theory.streams import Stream, merged, placed
 
 ROUNDS_OF_A_CIRCLE = 3
@@ -33,9 +34,12 @@ class Station:
     """One queue, or several alike, and its servers.
 
     `coming` is what comes to all of it, attempts that queue again included; `shares` says how it is spread over its
-    queues, each of which has `servers` (infinite: as many as are needed); `in_turns` when they are dealt and not drawn.
-    `at_work_s` is how long the mean arrival is worked on, `hold` how long it holds a server, waits between attempts
-    and commits included. `places` is how many may wait, None without a limit.
+    queues, each of which has `servers` (infinite: as many as are needed); `in_turns` when they are dealt and not
+    drawn. `at_work_s` is how long the mean arrival is worked on, `hold` how long it holds a server, waits between
+    attempts and commits included. `places` is how many may wait, None without a limit. `core_s` of the hold are work
+    on one of the `cores` that its servers share, `own_core_s` that of the service itself. `urgencies` are the classes
+    of what comes, the most urgent first, where it is served so; `unlimited` when a worker is there for each message,
+    so that no share of them is at work.
     """
 
     coming: Stream
@@ -45,6 +49,21 @@ class Station:
     shares: tuple[float, ...] = (1.0,)
     in_turns: bool = False
     places: int | None = None
+    cores: float = math.inf
+    core_s: float = 0.0
+    own_core_s: float = 0.0
+    urgencies: tuple[Urgency, ...] = ()
+    unlimited: bool = False
+
+    @property
+    def busy(self) -> float:
+        """How many servers can be at work at one time: those to whom anything comes."""
+        return self.servers * max(1, sum(share > 0 for share in self.shares))
+
+    @property
+    def sharing(self) -> bool:
+        """Whether servers who are at work share fewer cores."""
+        return self.cores < self.busy and self.core_s > 0
 
     @property
     def queue(self) -> Stream:
@@ -52,18 +71,40 @@ class Station:
         return self.coming.in_turns(len(self.shares)) if self.in_turns else self.coming.part(max(self.shares))
 
     @property
+    def bounded(self) -> bool:
+        """Whether it is one queue that refuses whoever finds no place."""
+        return self.places is not None and math.isfinite(self.servers) and len(self.shares) == 1
+
+    @property
     def load(self) -> float:
-        """The share of time for which its busiest server is held; from 1 on, its queue grows without end."""
-        return _product(self.queue.per_s, self.hold.mean_s) / self.servers
+        """The share of time for which its busiest server is held, or all cores; from 1 on, its queue grows without end.
+        """
+        held = product(self.queue.per_s, self.hold.mean_s) / self.servers
+        return max(held, product(self.coming.per_s, self.core_s) / self.cores)
+
+    @property
+    def at_work(self) -> float:
+        """How many of its servers are at work on average, were none of them slowed down by others."""
+        if not self.hold.mean_s or not self.coming.per_s:
+            return 0.0
+        part = self.at_work_s / self.hold.mean_s if math.isfinite(self.hold.mean_s) else 1.0
+        if math.isinf(self.servers):
+            return self.coming.per_s * self.hold.mean_s * part
+        held = (min(self.servers, share * self.coming.per_s * self.hold.mean_s) for share in self.shares)
+        return math.fsum(held) * part
 
     @property
     def utilisation(self) -> float:
-        """The share of its servers that is at work on average, idle members included; none is more than always busy."""
-        if not self.hold.mean_s or not self.coming.per_s:
-            return 0.0
-        held = (min(1.0, share * self.coming.per_s * self.hold.mean_s / self.servers) for share in self.shares)
-        at_work = self.at_work_s / self.hold.mean_s if math.isfinite(self.hold.mean_s) else 1.0
-        return min(1.0, math.fsum(held) / len(self.shares) * at_work)
+        """The share of its servers that is at work on average, idle members included; none is more than always busy.
+
+        Of its cores where these are fewer; not a number where both are unlimited.
+        """
+        there = min(math.inf if self.unlimited else self.servers * len(self.shares), self.cores)
+        if math.isinf(there):
+            return math.nan
+        if self.sharing and self.load >= 1:
+            return min(1.0, self.own_core_s / self.core_s)
+        return min(1.0, (product(self.coming.per_s, self.own_core_s) if self.sharing else self.at_work) / there)
 
 
 def stations(scenario: Scenario, architecture: str) -> dict[str, Station]:
@@ -71,7 +112,7 @@ def stations(scenario: Scenario, architecture: str) -> dict[str, Station]:
     return _BUILDERS[architecture](scenario)
 
 
-def _product(per_s: float, work_s: float) -> float:
+def product(per_s: float, work_s: float) -> float:
     """Nothing to do takes no time, however long it would take."""
     return per_s * work_s if per_s and work_s else 0.0
 
@@ -83,7 +124,7 @@ def policy(scenario: Scenario, service: Service) -> Retry:
 
 def servers_of(service: Service) -> float:
     """The workers of a service; infinite where the file says that there are always enough."""
-    return float(service.workers) if isinstance(service.workers, int) else math.inf
+    return float(service.workers)
 
 
 def placed_streams(scenario: Scenario) -> dict[str, Stream]:
@@ -124,21 +165,29 @@ def _monolith(scenario: Scenario) -> dict[str, Station]:
     coming = merged(orders.values())
     reached = reached_shares(scenario)
     holds = transactions(scenario, reached)
+    commit = Moments.of(scenario.wire.latency("database-commit"))
     parts = [(_share(stream.per_s, coming.per_s), holds.get(event, NOTHING)) for event, stream in orders.items()]
-    hold = mixture(parts).then(Moments.of(scenario.wire.latency("database-commit")))
+    hold = mixture(parts).then(commit)
     rates = service_rates(scenario)
-    works = {
-        name: _product(
-            _share(rates[name], coming.per_s) * reached[name],
-            _product(attempts_of(service, policy(scenario, service)), attempt(service).mean_s),
-        ) for name, service in scenario.services.items()}
-    places = _room(options.queue_limit)
-    return {name: Station(coming, hold, works[name], threads, places=places) for name in scenario.services}
+    works, cores_s = ({
+        name: product(_share(rates[name], coming.per_s) * reached[name], one(scenario, service))
+        for name, service in scenario.services.items()} for one in (_at_work_s, _core_s))
+    classes = urgencies(scenario, "monolith", "", lambda name: holds.get(
+        scenario.producers[name].publishes, NOTHING).then(commit))
+    room = None if math.isinf(options.queue_limit) else int(options.queue_limit)
+    return {name: Station(
+        coming, hold, works[name], threads, places=room, cores=options.cores, core_s=sum(cores_s.values()),
+        own_core_s=cores_s[name], urgencies=classes, unlimited=math.isinf(threads)) for name in scenario.services}
 
 
-def _room(limit: float) -> int | None:
-    """How many may wait; None where there is room for all."""
-    return None if math.isinf(limit) else int(limit)
+def _core_s(scenario: Scenario, service: Service) -> float:
+    """The mean work that a message brings, all attempts together."""
+    return product(attempts_of(service, policy(scenario, service)), service.work.mean_s)
+
+
+def _at_work_s(scenario: Scenario, service: Service) -> float:
+    """How long its worker counts as at work, the wait for its store included."""
+    return _core_s(scenario, service) + written(service, handled_share(service, policy(scenario, service))).mean_s
 
 
 def _share(part: float, whole: float) -> float:
@@ -170,11 +219,13 @@ def _rpc(scenario: Scenario) -> dict[str, Station]:
     reached = reached_shares(scenario)
 
     def build(name: str, coming: Stream) -> Station:
-        service = scenario.services[name]
-        attempts = attempts_of(service, policy(scenario, service))
-        work = attempt(service)
-        return Station(coming.times(attempts), work, work.mean_s, servers_of(service),
-                       places=_room(options.queue_limit))
+        service, servers = scenario.services[name], servers_of(scenario.services[name])
+        attempts, work = _each_attempt(scenario, service)
+        room = None if math.isinf(options.queue_limit) else int(options.queue_limit)
+        core_s, classes = service.work.mean_s, urgencies(scenario, "rpc", name, lambda _: work)
+        return Station(
+            coming.times(attempts), work, work.mean_s, servers, places=room, cores=service.cores, core_s=core_s,
+            own_core_s=core_s, urgencies=classes, unlimited=math.isinf(servers))
 
     if options.calls == "parallel":
         return _followed(scenario, build)
@@ -193,14 +244,16 @@ def _rpc(scenario: Scenario) -> dict[str, Station]:
 
 def leaves(station: Station) -> Stream:
     """What leaves a station: Poisson again where Burke's theorem holds, else as irregular as Whitt's formula says."""
-    queue = station.queue
-    if math.isinf(station.servers) and queue.poisson or queue.poisson and station.hold.exponential:
+    queue, hold = station.queue, station.hold
+    endless = math.isinf(station.servers)
+    if queue.poisson and (endless or station.places is None and hold.exponential and (
+            not station.sharing or len(station.shares) == 1)):
         return station.coming
-    if math.isinf(station.servers):
+    if endless:
         return replace(station.coming, letter="G", batch=1)
     # What is dealt in turns leaves about as from one queue with as many servers.
     servers, scv = (len(station.shares), station.coming.scv) if station.in_turns else (int(station.servers), queue.scv)
-    scv = departure_scv(station.load, servers, (scv, min(station.hold.scv, 1e6)))
+    scv = departure_scv(station.load, servers, (scv, min(hold.scv, 1e6)))
     return Stream(station.coming.per_s, scv, "G")
 
 
@@ -230,31 +283,44 @@ def _followed(scenario: Scenario, build: Callable[[str, Stream], Station]) -> di
 # --- brokers --------------------------------------------------------------------------------------------------
 
 
-def _at_broker(scenario: Scenario, name: str, coming: Stream) -> tuple[Stream, Moments, float]:
-    """What comes to a consumer's queue, how long it holds a worker, and how long it is worked on."""
-    service = scenario.services[name]
+def _each_attempt(scenario: Scenario, service: Service) -> tuple[float, Moments]:
+    """How many attempts a message needs, and how long each of them holds a worker where it queues up again for each."""
     retry = policy(scenario, service)
-    attempts, work = attempts_of(service, retry), attempt(service)
-    if retry.where == "worker":
-        return coming, held(service, retry), _product(attempts, work.mean_s)
-    return coming.times(attempts), work, work.mean_s
+    attempts = attempts_of(service, retry)
+    return attempts, Moments.of(service.work).then(written(service, _share(handled_share(service, retry), attempts)))
+
+
+def _at_broker(scenario: Scenario, name: str, coming: Stream) -> Station:
+    """What comes to a consumer's queue, how long it holds a worker, and how long it is worked on."""
+    service, servers = scenario.services[name], servers_of(scenario.services[name])
+    retry = policy(scenario, service)
+    hold, at_work_s, core_s = held(service, retry), _at_work_s(scenario, service), _core_s(scenario, service)
+    if retry.where != "worker":
+        attempts, hold = _each_attempt(scenario, service)
+        coming, at_work_s, core_s = coming.times(attempts), hold.mean_s, service.work.mean_s
+    return Station(coming, hold, at_work_s, servers, cores=service.cores, core_s=core_s, own_core_s=core_s,
+                   unlimited=math.isinf(servers))
 
 
 def _rabbitmq(scenario: Scenario) -> dict[str, Station]:
-    """A queue for each service; with a prefetch above 1 it is dealt to the consumers in turns before they are free."""
+    """A queue for each service; with a prefetch above 1 it is dealt to the consumers in turns before they are free.
+
+    Unlimited workers are one consumer, whose prefetch says how many of them there are at most.
+    """
     options = scenario.architectures.rabbitmq
     assert options is not None
-    pooled = options.prefetch == 1 and not options.auto_ack
+    prefetch = math.inf if options.prefetch is None or options.auto_ack else float(options.prefetch)
 
     def build(name: str, coming: Stream) -> Station:
-        servers = servers_of(scenario.services[name])
         given = {**options.queue, **options.queues.get(name, {})}
         arguments = resolve("rabbitmq queue", options.version, given)
         places = arguments["x-max-length"] if arguments["x-overflow"] == "reject-publish" else None
-        whole = Station(*_at_broker(scenario, name, coming), servers, places=places)
-        if pooled or servers == 1 or math.isinf(servers) or whole.load >= 1:
-            return whole
-        return replace(whole, servers=1.0, shares=(1 / servers,) * int(servers), in_turns=True)
+        whole = replace(_at_broker(scenario, name, coming), places=places)
+        if whole.unlimited:
+            whole = replace(whole, servers=prefetch)
+        elif not (prefetch == 1 or whole.servers == 1 or whole.load >= 1):
+            return replace(whole, servers=1.0, shares=(1 / whole.servers,) * int(whole.servers), in_turns=True)
+        return replace(whole, urgencies=urgencies(scenario, "rabbitmq", name, lambda _: whole.hold))
 
     return _followed(scenario, build)
 
@@ -269,11 +335,7 @@ def _kafka(scenario: Scenario) -> dict[str, Station]:
     rates = event_rates(scenario)
 
     def build(name: str, coming: Stream) -> Station:
-        stream, hold, at_work_s = _at_broker(scenario, name, coming)
-        servers = servers_of(scenario.services[name])
-        if math.isinf(servers):
-            return Station(stream, hold, at_work_s, servers)
-        return Station(stream, hold, at_work_s, 1.0, spread.member_shares(name, rates))
+        return replace(_at_broker(scenario, name, coming), servers=1.0, shares=spread.member_shares(name, rates))
 
     return _followed(scenario, build)
 

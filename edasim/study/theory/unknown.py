@@ -9,12 +9,12 @@ from edasim.scenario.value import Scenario
 
 _KNOWN = {
     "Service": {"handles", "work", "workers", "fails", "poison", "required", "idempotent", "publishes", "joins",
-                "retry", "dead_letters", "redrive", "store"},
-    "Producer": {"publishes", "arrivals", "key", "keys", "size"},
-    "Retry": {"attempts", "backoff", "jitter", "where"},
-    "Client": {"timeout", "retries", "backoff"},
-    "MonolithOptions": {"threads", "cancels"},
-    "RpcOptions": {"calls", "open_requests", "timeout", "cancels"},
+                "retry", "dead_letters", "redrive", "cores", "breaker", "store"},
+    "Producer": {"publishes", "arrivals", "key", "keys", "size", "priority"},
+    "Retry": {"attempts", "backoff", "jitter", "where", "budget"},
+    "Client": {"timeout", "retries", "backoff", "budget"},
+    "MonolithOptions": {"threads", "cancels", "cores", "queue_limit", "discipline"},
+    "RpcOptions": {"calls", "open_requests", "timeout", "cancels", "queue_limit", "discipline"},
     "KafkaOptions": {"version", "topic", "producer", "consumer", "broker", "commit", "key"},
     "RabbitOptions": {"version", "exchange", "queue", "queues", "prefetch", "confirms", "persistent", "auto_ack"},
 }

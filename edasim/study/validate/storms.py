@@ -60,7 +60,7 @@ def layers(cases: dict[str, tuple[int, int]], both: tuple[int, int]) -> tuple[Tr
                       mean_of("started")),)
     said = "RetryPolicy.allows in so many loops, each within another"
     return (Trial("retry policy", script, exact, 1, 1, 1, said=said),
-            *(Trial(name, Shop(build, name, read), lived, 1, 1, 1) for name in ("rpc", "monolith")))
+            *(Trial(name, Experiment(build, name, read), lived, 1, 1, 1) for name in ("rpc", "monolith")))
 
 
 # --- D14: a storm ----------------------------------------------------------------------------------------------------

@@ -350,7 +350,7 @@ CASES = (
     Case("F04", auto_commit(100, 5, (62, 5))),
     Case("F05", window(100, 1000, (8, 12))),
     Case("F07", collisions({32: 100_000, 64: 10**9, 24: 1000}, 0.0001, (24, 1000))),
-    Case("F09", overtaken(50, 100, (1_200, 600))),
+    Case("F09", overtaken(50, 100, (2_200, 600))),
     Case("F11", group_limit(6, 100, (3, 6, 12))),
     Case("F12", uneven(10, 4, 40, 100)),
     Case("F14", outage(100, 125, 600, 60)),

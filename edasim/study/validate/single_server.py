@@ -116,8 +116,8 @@ def general(arrivals: float, work: Work, names: dict[str, str], share: float, si
 
 PLAIN = {"Wq": "Wq", "W": "W"}
 CASES = (
-    Case("A01", basic(arrivals=0.8, rate=1.0, level=10, full=135_000, quick=6_000)),
-    Case("A02", percentiles(arrivals=100, rate=125, full=250_000, quick=12_000)),
+    Case("A01", basic(arrivals=0.8, rate=1.0, level=10, full=230_000, quick=6_000)),
+    Case("A02", percentiles(arrivals=100, rate=125, full=450_000, quick=12_000)),
     Case("A07", general(0.8, constant(1.0), PLAIN | {"Lq": "Lq"}, 0.01, (65_000, 3_000))),
     Case("A08", general(30, two_points(0.01, 0.010, 1.0), {"utilisation": "rho", "Wq": "Wq_s", "W": "W_s"}, 0.015,
                         (140_000, 8_000))),

@@ -56,6 +56,26 @@ def test_every_published_figure_is_asked_for_and_agrees_with_its_formula(law: st
             assert exact == pytest.approx(published[name], rel=allowed, abs=1e-12), name
 
 
+def test_the_minutes_that_a_law_writes_in_words_are_those_of_the_formula() -> None:
+    for name, words in laws()["C05"].expected.items():
+        (exact, *_) = {q.exact for trial in cases()["C05"].trials for q in trial.quantities if q.name == name}
+        assert words == f"{exact:.1f} min", name
+
+
+def test_a_full_run_forgives_no_simulated_figure_its_own_error() -> None:
+    trial, *_ = cases()["H02"].trials
+    for name in ("P(consistent,t=0)", "t99.9_ms_reproduced"):
+        quantity = next(one for one in trial.quantities if one.name == name)
+        off = Estimate(quantity.exact * 1.06, quantity.exact * 0.05, 29)
+        assert quantity.rule.judge(off, quantity.exact, by_z_alone=False) == BROKEN
+        assert quantity.rule.judge(off, quantity.exact, by_z_alone=True) == HOLDS
+
+
+def test_a_monolith_is_judged_on_the_breakdowns_of_the_broker_beside_it() -> None:
+    for trial in cases()["C04"].trials:
+        assert {"accepted", "monolith"} <= set(trial.replication(5, 20))
+
+
 def test_the_standard_error_that_a_law_allows_is_the_one_that_is_asked_for() -> None:
     for law, one in cases().items():
         for trial in one.trials:

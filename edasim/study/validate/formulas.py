@@ -108,6 +108,17 @@ def collision_chance(bits: int, ids: int) -> float:
     return -math.expm1(-pairs / room - cubes / (2 * room**2))
 
 
+def storm_drain_s(capacity: float, arrivals: float, retries: int, outage_s: float, timeout_s: float = 1.0) -> float:
+    """How long customers whose abandoned requests are still served give up after an outage; infinite if for ever.
+
+    All that was asked meanwhile stands in line, the first retry of each from the timeout on; it is worked off at what
+    the capacity exceeds the load by, until the wait is below the timeout.  Source: Bronson et al., HotOS 2021.
+    """
+    load = arrivals * (1 + retries)
+    backlog = arrivals * (outage_s + sum(outage_s - made * timeout_s for made in range(1, retries + 1)))
+    return (backlog - capacity * timeout_s) / (capacity - load) if load < capacity else math.inf
+
+
 def run_length(successes: int, chance: float) -> float:
     """The mean number of calls until so many in a row fail, each with this chance: (1 - p^k) / (p^k (1 - p))."""
     return (1 - chance**successes) / (chance**successes * (1 - chance))

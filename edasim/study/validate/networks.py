@@ -42,13 +42,19 @@ def tandem(arrivals: float, rates: tuple[float, ...], share: float, sizes: tuple
         summary = run.summary()
         found = {**orders_sums(summary), "L": summary.open_orders().mean(summary.start_s, summary.end_s)}
         for number, service in enumerate(summary.services.values(), start=1):
-            found[f"W{number}"] = float(service.wait_s.mean() + service.work_s.mean())
+            found |= {f"waits {number}": float(service.wait_s.sum()), f"begun {number}": float(len(service.wait_s)),
+                      f"work {number}": float(service.work_s.sum()), f"worked {number}": float(len(service.work_s))}
         return found
+
+    def stage(number: int) -> Figure:
+        wait, work = quotient(f"waits {number}", f"begun {number}"), quotient(f"work {number}", f"worked {number}")
+        return lambda means: wait(means) + work(means)
 
     exact = {f"W{number}": 1 / (rate - arrivals) for number, rate in enumerate(rates, start=1)}
     whole = sum(exact.values())
-    return by_shop(build, SIDE_BY_SIDE, read, statistical(share, exact | {"W": whole, "L": arrivals * whole},
-                                                          {"W": SOJOURN}), *sizes)
+    figures = {name: stage(number) for number, name in enumerate(exact, start=1)} | {"W": SOJOURN}
+    quantities = statistical(share, exact | {"W": whole, "L": arrivals * whole}, figures)
+    return by_shop(build, SIDE_BY_SIDE, read, quantities, *sizes)
 
 
 # --- fork and join --------------------------------------------------------------------------------------------------

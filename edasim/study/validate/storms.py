@@ -15,7 +15,7 @@ from edasim.services.retry import RetryPolicy
 from edasim.simulate import Run
 from edasim.study.validate import formulas
 from edasim.study.validate.case import Case, Experiment, Numbers, Quantity, Trial, by_shop, mean_of, quotient
-from edasim.study.validate.rules import Absolute, Exact, Meets, Relative, Statistical
+from edasim.study.validate.rules import Absolute, Estimate, Exact, Meets, Relative, Statistical
 from edasim.study.validate.shops import Parts, shop, single_station
 
 # --- D13: layers -----------------------------------------------------------------------------------------------------
@@ -109,10 +109,19 @@ BUDGETED: Parts = {"retries": 1, "budget": {"earns": "10%", "cap": 10}}
 
 
 def recovers(  # noqa: PLR0913 - the numbers of a storm, and what must come of it
-        capacity: float, arrivals: float, client: Parts, exact_s: float, most_s: float, span_s: int, name: str,
+        capacity: float, arrivals: float, client: Parts, listed_s: float, most_s: float, span_s: int, name: str,
 ) -> Trial:
-    """It recovers, after so long."""
-    rule = Meets(lambda estimate: abs(estimate.value - exact_s) <= most_s, f"recovers within {most_s:g} s of that")
+    """It recovers, after about as long as the line takes to be worked off and as the law lists.
+
+    A budget that successes must fill pays for next to no retry in a storm.
+    """
+    retries = 0 if "budget" in client else client["retries"]
+    exact_s = formulas.storm_drain_s(capacity, arrivals, retries, OUTAGE_S[1] - OUTAGE_S[0])
+
+    def near(estimate: Estimate) -> bool:
+        return max(abs(estimate.value - exact_s), abs(estimate.value - listed_s)) <= most_s
+
+    rule = Meets(near, f"recovers within {most_s:g} s of that and of {listed_s:g} s")
     quantity = Quantity(f"{name}: seconds to recover", exact_s, rule, mean_of("seconds"))
     tried = Experiment(lambda _size: storm(capacity, arrivals, client, span_s), "rpc",
                  lambda run: {"seconds": recovery_s(run)})

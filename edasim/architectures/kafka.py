@@ -35,7 +35,7 @@ class KafkaLetters:
         """All records, each partition's in its order; among partitions the one with the older message first."""
         topic = self.kafka.cluster.topics.get(f"{self.service}-dlt")
         partitions = topic.partitions if topic is not None else []
-        return list(merge(*(one.records[:one.high_watermark] for one in partitions),
+        return list(merge(*(one.read(0, one.high_watermark) for one in partitions),
                           key=lambda record: record.message.id))
 
     def send(self, letter: Record, done: Callable[[], None]) -> None:

@@ -113,8 +113,8 @@ class Fetch(Signal):
         total = 0
         for progress in self.asked.values():
             partition = progress.partition
-            for offset in range(progress.consumed, partition.high_watermark):
-                total += partition.records[offset].message.size
+            for record in partition.read(progress.consumed, partition.high_watermark):
+                total += record.message.size
                 if total >= enough:
                     return total
         return total
@@ -133,7 +133,7 @@ class Fetch(Signal):
         answer: list[tuple[Progress, list[Record]]] = []
         for progress in partitions:
             partition = progress.partition
-            records = partition.records[progress.consumed : partition.high_watermark]
+            records = partition.read(progress.consumed, partition.high_watermark)
             if len(records) * partition.largest > member.partition_fetch_bytes:
                 del records[self._fitting(records, not answer) :]
             if records:

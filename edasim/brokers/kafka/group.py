@@ -92,7 +92,7 @@ class Group:
     def owed(self) -> Iterator[Message]:
         """What stands at or above the group's committed offsets."""
         for partition, offset in self.committed.items():
-            for record in partition.records[offset:]:
+            for record in partition.read(offset, partition.end):
                 yield record.message
 
     def imbalance(self, counts: Counts) -> str:

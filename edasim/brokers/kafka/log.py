@@ -123,6 +123,10 @@ class Partition:
         """The offset that the next record gets."""
         return len(self.records)
 
+    def read(self, begin: int, upto: int) -> list[Record]:
+        """The records from offset `begin` on, below `upto`."""
+        return self.records[begin:upto]
+
     def producer_state(self, producer: int, epoch: int) -> ProducerState:
         """What the partition knows of an idempotent producer in one of its epochs."""
         state = self._producers.get((producer, epoch))

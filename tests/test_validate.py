@@ -17,7 +17,7 @@ from edasim.study.executors import Serial
 from edasim.study.precision import student_t
 from edasim.study.validate import case as case_module
 from edasim.study.validate import page, running, scores
-from edasim.study.validate.case import Case, Percentile, Quantity, Trial, histogram, pseudo_values, quotient
+from edasim.study.validate.case import Case, Experiment, Percentile, Quantity, Trial, histogram, pseudo_values, quotient
 from edasim.study.validate.cases import cases
 from edasim.study.validate.laws import laws
 from edasim.study.validate.rules import (
@@ -34,6 +34,7 @@ from edasim.study.validate.rules import (
     as_normal,
     limit,
 )
+from edasim.study.validate.running import Row
 
 # --- the laws and their cases ----------------------------------------------------------------------------------------
 
@@ -242,6 +243,15 @@ def test_too_few_orders_at_full_size_are_not_precise_enough() -> None:
     assert [row.verdict for row in rows] == [IMPRECISE]
     assert running.exit_code(rows) == 2
     assert "not precise enough: B06" in page.counted(rows)
+
+
+@pytest.mark.parametrize("law", sorted(cases()))
+def test_the_page_can_say_of_every_law_how_it_was_tried(law: str) -> None:
+    row = Row(law, "somewhere", "something", 1.0, Estimate(1.0, 0.0, 29), 0.0, HOLDS, "exactly", 30, 1, False, "")
+    written = page.as_page([row], cases(), 1, quick=True)
+    for trial in cases()[law].trials:
+        if not isinstance(trial.sample, Experiment):
+            assert f"{trial.where}: script `edasim.study.validate." in written
 
 
 # --- the command -----------------------------------------------------------------------------------------------------

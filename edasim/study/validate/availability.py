@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 
@@ -98,12 +98,15 @@ def acceptance(broker: float, consumers: int, availability: float, sizes: tuple[
     )
     same = Quantity("monolith on the same breakdowns", availability**consumers, Statistical(None), mean_of("monolith"))
 
-    def sample(seed: int, size: int, where: str) -> Numbers:
-        behind = simulate(decoupled(broker, consumers, availability, size), where, seed)
-        called = simulate(modules(consumers, availability, size), "monolith", seed)
-        return {**accepted(behind), "monolith": accepted(called)["accepted"]}
+    def beside_a_monolith(where: str) -> Callable[[int, int], Numbers]:
+        def sample(seed: int, size: int) -> Numbers:
+            behind = simulate(decoupled(broker, consumers, availability, size), where, seed)
+            called = simulate(modules(consumers, availability, size), "monolith", seed)
+            return {**accepted(behind), "monolith": accepted(called)["accepted"]}
 
-    return tuple(Trial(where, partial(sample, where=where), (*quantities, same), *sizes, also=where != "rabbitmq")
+        return sample
+
+    return tuple(Trial(where, beside_a_monolith(where), (*quantities, same), *sizes, also=where != "rabbitmq")
                  for where in BROKERS[::-1])
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import atexit
 import os
+import re
 import shutil
 import signal
 import socket
@@ -152,6 +153,23 @@ class Cluster:
         if node not in self.processes:
             self._launch(node)
         self.wait_for(tuple(self.processes), asked=node)
+
+    def freeze_broker(self, node: int) -> None:
+        """The node stands still (SIGSTOP): it neither answers nor forgets."""
+        self.processes[node].send_signal(signal.SIGSTOP)
+
+    def thaw_broker(self, node: int) -> None:
+        """A node that stood still goes on (SIGCONT)."""
+        self.processes[node].send_signal(signal.SIGCONT)
+
+    def eligible_leaders(self, topic: str, partition: int) -> list[int]:
+        """The eligible leader replicas of a partition, as Kafka's own topic tool prints them (KIP-966)."""
+        arguments = ("--bootstrap-server", self.bootstrap, "--describe", "--topic", topic)
+        command = self._java("org.apache.kafka.tools.TopicCommand", *arguments)
+        said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+        line = next(each for each in said.splitlines() if f"Partition: {partition}\t" in each)
+        found = re.search(r"\tElr: ([\d,]*)", line)
+        return sorted(int(each) for each in found[1].split(",") if each) if found else []
 
     def close(self) -> None:
         """Stop every node and remove a temporary data folder."""

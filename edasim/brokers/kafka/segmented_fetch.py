@@ -32,7 +32,7 @@ class SegmentedFetch(Fetch):
     def _enough(self) -> bool:
         for progress in tuple(self.asked.values()):
             partition, member = progress.partition, self.member
-            if progress.consumed < partition.log_start:
+            if not partition.log_start <= progress.consumed <= partition.end:
                 member.overtaken(progress)
                 if not member.alive:
                     return False

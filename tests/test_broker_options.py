@@ -130,14 +130,14 @@ def test_values_are_read_as_the_broker_reads_them(
         (
             CONSUMER,
             "auto.offset.reset",
-            "by_duration:P1D",
-            'auto.offset.reset: "by_duration:P1D" is real, but edasim models only latest, earliest',
+            "by_duration:1d",
+            'auto.offset.reset: "1d" is no ISO 8601 duration; write PT1H, PT30S or P1D',
         ),
         (
             CONSUMER,
             "auto.offset.reset",
-            "none",
-            'auto.offset.reset: "none" is real, but edasim models only latest, earliest',
+            "newest",
+            'auto.offset.reset is "newest", but one of latest, earliest, none is needed',
         ),
         (TOPIC, "replication.factor", 100, "replication.factor is 100, but 1 to 99 is allowed"),
         (

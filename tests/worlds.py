@@ -187,18 +187,22 @@ class RabbitReader:
 class KafkaBench(Bench):
     """A Kafka cluster with one topic, `orders`; `answers` are what producers heard, as (name, ok)."""
 
-    def __init__(self, partitions: int = 1, replicas: int = 1, hop_ms: float | str = 0, *, nodes: int = 1,
-                 version: str = "4.3") -> None:
+    def __init__(self, partitions: int = 1, replicas: int = 1, hop_ms: float | str = 0, *,  # noqa: PLR0913
+                 nodes: int = 1, version: str = "4.3", segments: bool = False,
+                 broker: Mapping[str, object] | None = None, **options: object) -> None:
         super().__init__(hop_ms)
         self.version = version
-        self.cluster = Cluster(self.world, ClusterTimes(self.hop, takes(0)), nodes)
+        self.cluster = Cluster(self.world, ClusterTimes(self.hop, takes(0)), nodes,
+                               resolve("kafka broker", version, dotted(broker or {})))
+        self.cluster.keeps_segments = segments
+        self.topic_options = dotted(options)
         self.topic = self.create("orders", partitions, replicas)
         self.answers: list[tuple[str, bool]] = []
         self.answers_ms: list[float] = []
         self._members = 0
 
     def create(self, name: str, partitions: int, replicas: int = 1) -> Topic:
-        given = {"partitions": partitions, "replication.factor": replicas}
+        given = {"partitions": partitions, "replication.factor": replicas, **self.topic_options}
         return self.cluster.create_topic(name, resolve("kafka topic", self.version, given))
 
     def producer(self, name: str = "checkout", **options: object) -> KafkaWriter:
@@ -214,6 +218,15 @@ class KafkaBench(Bench):
         start, now = len(self.world.messages) + 1, self.world.clock.now_ns
         messages = [placed(name, start + number, None, 1000, now) for number, name in enumerate(names)]
         self.topic.partitions[partition].append([(message, FIRST, None, None) for message in messages])
+
+    def put(self, **values: str | None) -> None:
+        """Records with these keys, each in a batch of its own; None is a tombstone."""
+        for key, value in values.items():
+            messages, now = self.world.messages, self.world.clock.now_ns
+            order = len(messages) + 1
+            message = (messages.tombstone("", order, key, now) if value is None
+                       else messages.place(value, order, key, 1000, now))
+            self.topic.partitions[0].append([(message, FIRST, None, None)])
 
     def group(self, members: int = 1, name: str = "payment", *, begin: bool = True,
               initial_delay_ms: float = 3000, **options: object) -> KafkaGroup:

@@ -59,7 +59,8 @@ class Kafka(Brokered[KafkaConsumer]):
         self.consumer_options: dict[str, Any] = resolve("kafka consumer", version, given)
         self.broker_options: dict[str, Any] = resolve("kafka broker", version, options.broker)
         # As many brokers as replicas, the smallest cluster that can hold the topics.
-        self.cluster = Cluster(shop.world, self._times(), int(self.topic_options["replication.factor"]))
+        self.cluster = Cluster(shop.world, self._times(), int(self.topic_options["replication.factor"]),
+                               self.broker_options)
         self.producers: dict[str, Producer] = {}
         self.senders = self.producers
         self.refusing = self.cluster.refusing

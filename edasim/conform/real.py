@@ -87,15 +87,15 @@ class RealKafka:
                 return found
         raise AttributeError(f"confluent-kafka has no {name}")
 
-    def Producer(self, conf: dict[str, Any]) -> Client:  # noqa: N802 - the client's own name
+    def Producer(self, conf: dict[str, Any]) -> Client:
         """A producer of confluent-kafka, connected to the cluster."""
         return self._kept(client_library().Producer(self._configured(conf)))
 
-    def Consumer(self, conf: dict[str, Any]) -> Client:  # noqa: N802 - the client's own name
+    def Consumer(self, conf: dict[str, Any]) -> Client:
         """A consumer of confluent-kafka, connected to the cluster."""
         return self._kept(client_library().Consumer(self._configured({"fetch.wait.max.ms": 100, **conf})))
 
-    def AdminClient(self, conf: dict[str, Any]) -> Any:  # noqa: N802 - the client's own name
+    def AdminClient(self, conf: dict[str, Any]) -> Any:
         """An admin client of confluent-kafka, connected to the cluster."""
         return client_library("confluent_kafka.admin").AdminClient(self._configured(conf))
 

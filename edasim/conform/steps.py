@@ -76,7 +76,12 @@ class Member:
     """A consumer in a group, with what it was told by its rebalance callbacks and what it read."""
 
     def __init__(
-        self, kafka: Kafka, name: str, topics: Iterable[str], group: str = "group", conf: Mapping[str, Any] | None = None
+        self,
+        kafka: Kafka,
+        name: str,
+        topics: Iterable[str],
+        group: str = "group",
+        conf: Mapping[str, Any] | None = None,
     ) -> None:
         self.name = name
         self.told: list[list[Any]] = []

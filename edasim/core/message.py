@@ -19,6 +19,7 @@ class Message:
 
     __slots__ = ("cause", "event", "id", "key", "order", "path", "size", "time_ns", "version")
     priority: int | None = None
+    tombstone = False
 
     def __init__(  # noqa: PLR0913 - the fields of a fact
         self, id: int, event: str, order: int, key: str | None, size: int, time_ns: int,
@@ -49,6 +50,13 @@ class UrgentMessage(Message):
     __slots__ = ("priority",)
 
 
+class Tombstone(Message):
+    """A message whose value is null: in a compacted topic, its key is to be forgotten."""
+
+    __slots__ = ()
+    tombstone = True
+
+
 class Messages(list[Message]):
     """All messages of a run, by id; the only place where ids are given."""
 
@@ -59,6 +67,12 @@ class Messages(list[Message]):
     def place(self, event: str, order: int, key: str | None, size: int, time_ns: int) -> Message:
         """The first message of an order."""
         message = Message(len(self), event, order, key, size, time_ns)
+        self.append(message)
+        return message
+
+    def tombstone(self, event: str, order: int, key: str, time_ns: int) -> Message:
+        """A message without a value."""
+        message = Tombstone(len(self), event, order, key, 0, time_ns)
         self.append(message)
         return message
 

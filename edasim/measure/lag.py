@@ -74,7 +74,7 @@ def _records(reading: Reading, service: str) -> tuple[Floats, Floats]:
     committed, jumped = reading.of(Verb.committed, service=service), reading.of(Verb.skipped, service=service)
     starts, ends = [np.zeros(0)], [np.zeros(0)]
     for index, place in enumerate(run.places):
-        if place.kind != "group" or place.service != service or " " not in place.name:
+        if place.kind != "group" or place.service != service or " " not in place.name or place.detail:
             continue
         came = appended.times_ns[appended.places == number[place.name.split(" ", 1)[1]]] * NANO
         moves, skipped = committed.only(committed.places == index), jumped.only(jumped.places == index)

@@ -58,6 +58,8 @@ class BrokerOption:
     until: str = "99"
     queue_types: tuple[str, ...] = ()
     not_modelled: tuple[str, ...] = ()
+    takes_duration: str = ""
+    """A value that has an ISO 8601 duration behind it, as by_duration:PT1H."""
 
     def default(self, version: str) -> object:
         """What this release uses when nothing is said; None means unset or unlimited."""
@@ -94,6 +96,18 @@ def table(*options: BrokerOption) -> dict[str, BrokerOption]:
     by_name = {option.name: option for option in options}
     assert len(by_name) == len(options), "an option is listed twice"
     return by_name
+
+
+_ISO = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d{1,9})?)S)?)?")
+
+
+def iso_duration_ns(text: str, name: str) -> int:
+    """A duration as Java writes it (P1D, PT1H30M, PT0.5S) in nanoseconds; ValueError with a sentence."""
+    found = _ISO.fullmatch(text)
+    if found is None or not any(found.groups()):
+        raise ValueError(f'{name}: "{text}" is no ISO 8601 duration; write PT1H, PT30S or P1D')
+    days, hours, minutes, seconds = (float(part or 0) for part in found.groups())
+    return round((((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1_000_000_000)
 
 
 def _wrong(option: BrokerOption, value: object, wanted: str) -> ValueError:
@@ -155,6 +169,9 @@ def _fraction(option: BrokerOption, value: object) -> float:
 
 def _word(option: BrokerOption, value: object) -> str:
     text = str(value).lower() if isinstance(value, bool) else str(value)
+    if option.takes_duration and text.startswith(option.takes_duration + ":"):
+        iso_duration_ns(text.partition(":")[2], option.name)
+        return text
     if text in option.not_modelled or text.partition(":")[0] in option.not_modelled:
         modelled = ", ".join(option.allowed)
         raise ValueError(f"{option.name}: {shown(text)} is real, but edasim models only {modelled}")

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from edasim.scenario.broker_option import LONG_MAX, MOST_REPLICAS, BrokerOption, ignored, table
 
-_RETENTION = "nothing is deleted within a run"
-_COMPACTION = "compaction is not modelled yet"
+_RETENTION = "set the topic's own option instead"
+_COMPACTION = "set the topic's own option instead"
 _DISK = "files on disk are not modelled"
 _TIERED = "tiered storage is not modelled"
 _FORMAT = "the message format is not modelled"
@@ -33,19 +33,29 @@ TOPIC = table(
                  low=1),
     BrokerOption("unclean.leader.election.enable", "bool", False, "ignored",
                  "only replicas in sync become leaders"),
-    BrokerOption("retention.ms", "duration_ms", _WEEK_MS, "ignored", _RETENTION, low=-1, high=LONG_MAX),
-    BrokerOption("retention.bytes", "bytes", -1, "ignored", _RETENTION, high=LONG_MAX),
-    BrokerOption("segment.ms", "duration_ms", _WEEK_MS, "ignored", _RETENTION, low=1, high=LONG_MAX),
-    BrokerOption("segment.bytes", "bytes", 1_073_741_824, "ignored", _RETENTION, low={"3.9": 14,
+    BrokerOption("retention.ms", "duration_ms", _WEEK_MS, "modelled",
+                 "checked every log.retention.check.interval.ms", low=-1, high=LONG_MAX),
+    BrokerOption("retention.bytes", "bytes", -1, "simplified",
+                 "of messages; batches have no headers", high=LONG_MAX),
+    BrokerOption("segment.ms", "duration_ms", _WEEK_MS, "modelled",
+                 "by the records' timestamps", low=1, high=LONG_MAX),
+    BrokerOption("segment.bytes", "bytes", 1_073_741_824, "simplified",
+                 "of messages; batches have no headers", low={"3.9": 14,
                  "4.0": 1_048_576}),
-    BrokerOption("segment.jitter.ms", "duration_ms", 0, "ignored", _RETENTION, low=0, high=LONG_MAX),
+    BrokerOption("segment.jitter.ms", "duration_ms", 0, "modelled",
+                 "drawn for each segment", low=0, high=LONG_MAX),
     BrokerOption("segment.index.bytes", "bytes", 10_485_760, "ignored", _DISK, low=4),
-    BrokerOption("cleanup.policy", "list", ("delete",), "ignored", _COMPACTION, allowed=("delete",
+    BrokerOption("cleanup.policy", "list", ("delete",), "modelled",
+                 "delete, compact or both", allowed=("delete",
                  "compact")),
-    BrokerOption("min.cleanable.dirty.ratio", "float", 0.5, "ignored", _COMPACTION, low=0, high=1),
-    BrokerOption("delete.retention.ms", "duration_ms", _DAY_MS, "ignored", _COMPACTION, low=0, high=LONG_MAX),
-    BrokerOption("min.compaction.lag.ms", "duration_ms", 0, "ignored", _COMPACTION, low=0, high=LONG_MAX),
-    BrokerOption("max.compaction.lag.ms", "duration_ms", LONG_MAX, "ignored", _COMPACTION, low=1,
+    BrokerOption("min.cleanable.dirty.ratio", "float", 0.5, "modelled",
+                 "of the bytes in closed segments", low=0, high=1),
+    BrokerOption("delete.retention.ms", "duration_ms", _DAY_MS, "modelled",
+                 "tombstones, from the first cleaning on", low=0, high=LONG_MAX),
+    BrokerOption("min.compaction.lag.ms", "duration_ms", 0, "modelled",
+                 "keeps young segments from the cleaner", low=0, high=LONG_MAX),
+    BrokerOption("max.compaction.lag.ms", "duration_ms", LONG_MAX, "modelled",
+                 "has the cleaner look at a log in time", low=1,
                  high=LONG_MAX),
     BrokerOption("max.message.bytes", "bytes", 1_048_588, "ignored", "a message may be of any size", low=0),
     BrokerOption("compression.type", "enum", "producer", "ignored", "messages keep their size",
@@ -98,7 +108,8 @@ BROKER = table(
     *ignored(_LEADERS, "bool", {"auto.leader.rebalance.enable": True, "controlled.shutdown.enable": True}),
     *ignored(_LEADERS, "int", {"leader.imbalance.per.broker.percentage": 10,
                                "leader.imbalance.check.interval.seconds": 300}),
-    *ignored(_RETENTION, "duration_ms", {"log.retention.check.interval.ms": 300_000}, low=1, high=LONG_MAX),
+    BrokerOption("log.retention.check.interval.ms", "duration_ms", 300_000, "modelled",
+                 "from a drawn phase on", low=1, high=LONG_MAX),
     *ignored(_RETENTION, "duration_ms", {"log.retention.ms": None, "log.roll.ms": None}, low=-1,
              high=LONG_MAX),
     *ignored(_RETENTION, "int", {"log.retention.minutes": None, "log.retention.hours": 168,
@@ -106,11 +117,13 @@ BROKER = table(
     *ignored(_RETENTION, "bytes", {"log.retention.bytes": -1}, high=LONG_MAX),
     *ignored(_RETENTION, "bytes", {"log.segment.bytes": 1_073_741_824}, low={"3.9": 14, "4.0": 1_048_576}),
     *ignored(_COMPACTION, "list", {"log.cleanup.policy": ("delete",)}, allowed=("delete", "compact")),
-    *ignored(_COMPACTION, "bool", {"log.cleaner.enable": True}),
+    BrokerOption("log.cleaner.enable", "bool", True, "modelled", "whether compacted topics are cleaned"),
+    BrokerOption("log.cleaner.backoff.ms", "duration_ms", 15_000, "modelled",
+                 "how long the cleaner sleeps when no log is dirty", low=0, high=LONG_MAX),
     *ignored(_COMPACTION, "int", {"log.cleaner.threads": 1}, low=0),
     *ignored(_COMPACTION, "float", {"log.cleaner.min.cleanable.ratio": 0.5}, low=0, high=1),
     *ignored(_COMPACTION, "duration_ms", {
-        "log.cleaner.backoff.ms": 15_000, "log.cleaner.delete.retention.ms": _DAY_MS,
+        "log.cleaner.delete.retention.ms": _DAY_MS,
         "log.cleaner.min.compaction.lag.ms": 0, "log.cleaner.max.compaction.lag.ms": LONG_MAX}, low=0,
         high=LONG_MAX),
     *ignored(_DISK, "duration_ms", {

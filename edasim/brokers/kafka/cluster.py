@@ -3,18 +3,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edasim.brokers.kafka.accumulator import Batch
+from edasim.brokers.kafka.compaction import Cleaner
 from edasim.brokers.kafka.log import Partition
 from edasim.brokers.kafka.partitioner import partition_for
 from edasim.brokers.kafka.producer import Request
+from edasim.brokers.kafka.retention import RetentionCheck
+from edasim.brokers.kafka.segments import SegmentedPartition, needs_segments
 from edasim.core.draws import Law, SequentialDraw, StreamBundle
 from edasim.core.journal import Place, Verb
 from edasim.core.world import World
+from edasim.scenario.kafka_broker_option_table import BROKER
+
+BROKER_DEFAULTS: dict[str, Any] = {
+    name: option.default("4.3") for name, option in BROKER.items() if option.exists_in("4.3")
+}
 
 
 @dataclass(frozen=True)
@@ -47,12 +56,19 @@ class Cluster:
     """`nodes` brokers; partition leaders are spread over them in turn.  While `refusing` holds a share, requests
     are answered with an error that a producer retries."""
 
-    def __init__(self, world: World, times: ClusterTimes, nodes: int) -> None:
+    def __init__(self, world: World, times: ClusterTimes, nodes: int,
+                 options: Mapping[str, Any] | None = None) -> None:
         self.world = world
         self.times = times
         self.nodes = nodes
         self.topics: dict[str, Topic] = {}
         self.refusing: list[float] = []
+        self.keeps_segments = False
+        """Whether every topic that is created gets segments; else only one whose options ask for them."""
+        options = BROKER_DEFAULTS if options is None else options
+        self.retention = RetentionCheck(world, options["log.retention.check.interval.ms"])
+        self.cleaner = Cleaner(world, options["log.cleaner.backoff.ms"])
+        self._cleans: bool = options["log.cleaner.enable"]
         self._producers = 0
         self._settled = self._settle
         self._luck = world.draws.sequential("fault", "kafka")
@@ -69,15 +85,26 @@ class Cluster:
                      parking: bool = False, keyed: bool = True) -> Topic:
         """Create a topic from resolved topic options; a `parking` topic is for people to look at."""
         replicas = options["replication.factor"]
+        kind = (partial(SegmentedPartition, options=options) if self.keeps_segments or needs_segments(options)
+                else Partition)
         partitions = [
-            Partition(
+            kind(
                 self.world, name, number, number % self.nodes, self._replication_draw(f"{name}-{number}", replicas),
                 Place("partition", f"{name}-{number}", service, "parking" if parking else ""),
             )
             for number in range(options["partitions"])
         ]
+        self._look_after([one for one in partitions if isinstance(one, SegmentedPartition)])
         self.topics[name] = topic = Topic(name, partitions, replicas, keyed)
         return topic
+
+    def _look_after(self, partitions: list[SegmentedPartition]) -> None:
+        """Have old records removed: compacted logs by the cleaner's thread, others by the retention check."""
+        compacted = [partition for partition in partitions if partition.compacted]
+        if compacted and self._cleans:
+            self.cleaner.watch(compacted)
+        elif partitions and not compacted:
+            self.retention.watch(partitions)
 
     def _replication_draw(self, partition: str, replicas: int) -> SequentialDraw | None:
         """Until the leader knows that every follower has a record: fetch response there, append, next fetch."""

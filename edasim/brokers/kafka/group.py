@@ -11,14 +11,18 @@ from typing import Any
 
 from edasim.brokers.kafka.assignors import assign, cooperative_rounds
 from edasim.brokers.kafka.cluster import Topic
+from edasim.brokers.kafka.fetch import Fetch
 from edasim.brokers.kafka.log import Partition
 from edasim.brokers.kafka.member import Member
 from edasim.brokers.kafka.progress import Deliveries
+from edasim.brokers.kafka.segmented_fetch import SegmentedFetch
+from edasim.brokers.kafka.segments import SegmentedPartition
 from edasim.core.conservation import Counts
 from edasim.core.journal import Place, Verb, Writer
 from edasim.core.link import CALL, Call
 from edasim.core.message import Message
 from edasim.core.world import World
+from edasim.scenario.broker_option import iso_duration_ns
 
 
 class Group:
@@ -45,6 +49,12 @@ class Group:
         self.max_poll_ns: int = options["max.poll.interval.ms"] * 1_000_000
         self.committed: dict[Partition, int] = {}
         self.start: dict[Partition, int] = {}
+        self.reads_committed: bool = options["isolation.level"] == "read_committed"
+        self.fetch_kind = (SegmentedFetch if any(isinstance(partition, SegmentedPartition)
+                                                 for partition in self._partitions()) else Fetch)
+        self.skipped: dict[Partition, int] = {}
+        """How many offsets the group was made to skip because their records were gone."""
+        self._skipped_upto: dict[Partition, int] = {}
         self._behind: Partition | None = None
         self._committed_facts: dict[Partition, Writer] = {}
         self._rewound_facts: dict[Partition, Writer] = {}
@@ -68,7 +78,7 @@ class Group:
     def _reset_offsets(self, at_start: bool) -> None:
         for partition in self._partitions():
             if partition not in self.committed:
-                offset = 0 if at_start else partition.high_watermark
+                offset = 0 if at_start else self.reset_offset(partition)
                 self.committed[partition] = self.start[partition] = offset
                 place = self._places[partition]
                 self._committed_facts[partition] = self.world.writer(Verb.committed, place)
@@ -77,6 +87,34 @@ class Group:
                 if offset:
                     self.world.journal.record(Verb.skipped, offset, self._places[partition])
 
+    def reset_offset(self, partition: Partition) -> int:
+        """Where auto.offset.reset begins on a partition without a valid offset (none: at the end)."""
+        policy: str = self.options["auto.offset.reset"]
+        end = partition.last_stable() if self.reads_committed else partition.high_watermark
+        if policy == "earliest":
+            return partition.log_start
+        if policy.startswith("by_duration:"):
+            before_ns = iso_duration_ns(policy.partition(":")[2], "auto.offset.reset")
+            offset = partition.offset_at(self.clock.now_ns - before_ns)
+            return end if offset is None else offset
+        return end
+
+    def overtaken(self, partition: Partition, position: int) -> int | None:
+        """The log begins beyond a position: where to read on by auto.offset.reset, None where that is to fail.
+
+        Source: SubscriptionState, OffsetFetcherUtils and FetchCollector (OFFSET_OUT_OF_RANGE) in apache/kafka.
+        """
+        if self.options["auto.offset.reset"] == "none":
+            return None
+        offset = self.reset_offset(partition)
+        begin = max(position, self._skipped_upto.get(partition, 0))
+        if offset > begin:
+            self.skipped[partition] = self.skipped.get(partition, 0) + offset - begin
+            self._skipped_upto[partition] = offset
+            overtaken = self._places[partition]._replace(detail="overtaken")
+            self.world.journal.record(Verb.skipped, offset, overtaken)
+        return offset
+
     def place(self, partition: Partition) -> Place:
         """Where the group's progress on a partition is recorded."""
         return self._places[partition]
@@ -84,15 +122,16 @@ class Group:
     def owes(self) -> bool:
         """Whether a record at or above a committed offset is still to be read by this group."""
         behind = self._behind
-        if behind is not None and self.committed[behind] < behind.end:
+        if behind is not None and behind.holds_from(self.committed[behind], self.reads_committed):
             return True
-        self._behind = next((partition for partition, offset in self.committed.items() if offset < partition.end), None)
+        self._behind = next((partition for partition, offset in self.committed.items()
+                             if partition.holds_from(offset, self.reads_committed)), None)
         return self._behind is not None
 
     def owed(self) -> Iterator[Message]:
         """What stands at or above the group's committed offsets."""
         for partition, offset in self.committed.items():
-            for record in partition.read(offset, partition.end):
+            for record in partition.readable(offset, partition.end, self.reads_committed):
                 yield record.message
 
     def imbalance(self, counts: Counts) -> str:
@@ -100,11 +139,15 @@ class Group:
         for partition, committed in self.committed.items():
             start = self.start[partition]
             recorded = counts.last_offset(self._places[partition])
-            passed = (start if recorded is None else recorded) - start
-            owed = partition.end - committed
-            if partition.end != start + passed + owed:
+            # What retention removed above the committed offset will be skipped when somebody reads on.
+            ahead = max(0, partition.log_start - committed)
+            skipped = self.skipped.get(partition, 0)
+            passed = (start if recorded is None else recorded) - start - skipped
+            owed = partition.end - committed - ahead
+            if partition.end != start + skipped + ahead + passed + owed:
                 return (f"{self._places[partition]}: the log ends at {partition.end}, but {start} start or skipped + "
-                        f"{passed} passed + {owed} owed = {start + passed + owed}")
+                        f"{skipped + ahead} overtaken + {passed} passed + {owed} owed = "
+                        f"{start + skipped + ahead + passed + owed}")
         return ""
 
     # --- joining and leaving ----------------------------------------------------------------------------------
@@ -120,7 +163,7 @@ class Group:
             # An empty group waits a little for others before its first assignment.
             self.rebalancing = True
             self.joined = {member.name}
-            self._reset_offsets(self.options["auto.offset.reset"] == "earliest")
+            self._reset_offsets(at_start=False)
             self._gather(self.clock.now_ns + self.max_poll_ns)
         else:
             self._prepare()

@@ -83,6 +83,9 @@ class Partition:
     follower has a record (None: no followers).
     """
 
+    log_start = 0
+    """The lowest offset that can be read."""
+
     def __init__(self, world: World, topic: str, number: int, node: int,
                  replication: SequentialDraw | None, place: Place) -> None:
         self.topic = topic
@@ -126,6 +129,23 @@ class Partition:
     def read(self, begin: int, upto: int) -> list[Record]:
         """The records from offset `begin` on, below `upto`."""
         return self.records[begin:upto]
+
+    def readable(self, begin: int, upto: int, committed: bool) -> list[Record]:
+        """What a reader of the range is given; `committed`: without what was aborted."""
+        return self.read(begin, upto)
+
+    def holds_from(self, offset: int, committed: bool) -> bool:
+        """Whether there is something for a reader at or above an offset."""
+        return offset < len(self.records)
+
+    def last_stable(self) -> int:
+        """The end of what read_committed sees."""
+        return self.high_watermark
+
+    def offset_at(self, time_ns: int) -> int | None:
+        """The first visible offset whose timestamp is at or after a time; None when there is none."""
+        return next((record.offset for record in self.read(0, self.high_watermark)
+                     if record.message.time_ns >= time_ns), None)
 
     def producer_state(self, producer: int, epoch: int) -> ProducerState:
         """What the partition knows of an idempotent producer in one of its epochs."""

@@ -31,7 +31,8 @@ class Member:
         "_assignment", "_born_ns", "_commit_due", "_committer", "_evicted", "_fetching", "_heartbeat_phase_ns",
         "_leaves_out", "_next_auto_commit_ns", "_silent_since_ns", "_wake", "_waker", "alive", "assigned",
         "auto_commit", "auto_commit_ns", "buffer", "clock", "commit_before", "fetch", "fetch_max_wait_ns",
-        "fetch_min_bytes", "fetched", "generation", "group", "heartbeat_ns", "max_poll_records", "name", "on_record",
+        "fetch_min_bytes", "fetched", "generation", "group", "heartbeat_ns", "max_poll_records", "name", "on_failure",
+        "on_record",
         "partition_fetch_bytes", "polled", "polling", "rejoin_pending", "session_ns", "settled", "to_broker",
         "to_client", "world",
     )
@@ -56,6 +57,8 @@ class Member:
         self._heartbeat_phase_ns: int = world.clock.now_ns + round(phase.draw() * self.heartbeat_ns)
         self._next_auto_commit_ns = world.clock.now_ns + round(phase.draw() * self.auto_commit_ns)
         self.on_record: Callable[[Record], None] = lambda record: None
+        self.on_failure: Callable[[], None] = self._fail
+        """What the application does when a poll raises: by default it ends."""
         self.commit_before = False
         self.alive = True
         self.generation = -1
@@ -65,7 +68,7 @@ class Member:
         self.polled: deque[Record] = deque()
         self.polling = False
         self.rejoin_pending = False
-        self.fetch = Fetch(self)
+        self.fetch: Fetch = group.fetch_kind(self)
         self._fetching = False
         self._leaves_out = False
         self._assignment: tuple[Mapping[Partition, int], int] | None = None
@@ -167,7 +170,7 @@ class Member:
         if self._fetching:
             self._fetching = False
             self.fetch.waiting = False
-            self.fetch = Fetch(self)
+            self.fetch = self.group.fetch_kind(self)
         self.fetch.news = True
 
     # --- the poll loop ----------------------------------------------------------------------------------------
@@ -350,6 +353,18 @@ class Member:
     def _fetch_again(self) -> None:
         if self.alive and not self._fetching:
             self._send_fetch()
+
+    def overtaken(self, progress: Progress) -> None:
+        """The records at its position are gone: read on where auto.offset.reset says, or fail."""
+        offset = self.group.overtaken(progress.partition, progress.consumed)
+        if offset is None:
+            self.on_failure()
+        else:
+            progress.consumed = offset
+
+    def _fail(self) -> None:
+        self.die()
+        self.group.leave(self)
 
     def die(self) -> None:
         """No goodbye: fetches, buffers and uncommitted positions are gone with the process."""

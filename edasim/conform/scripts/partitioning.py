@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from edasim.conform.script import Kafka, script
 from edasim.conform.steps import Sender, create, numbers
 
-UNUSUAL = ("", " ", "é", "événement", "日本", "🙂", "a", "ab", "abc", "abcd", "abcde", "k" * 500, "0", "\x00", "\x7f\x80ÿ")
+UNUSUAL = ("", " ", "é", "événement", "日本", "🙂", "a", "ab", "abc", "abcd",
+           "abcde", "k" * 500, "0", "\x00", "\x7f\x80ÿ")
 
 
 def _partitions(kafka: Kafka, topic: str, keys: Sequence[str | bytes]) -> list[int]:
@@ -61,7 +62,7 @@ def partition_of_unusual_keys(kafka: Kafka) -> None:
 
 @script()
 def partition_of_bytes_above_127(kafka: Kafka) -> None:
-    """Keys with bytes above 127 show whether the hash takes bytes as unsigned: every single byte, and every pair with it."""
+    """Keys with bytes above 127 show whether the hash takes bytes as unsigned: every single byte, and pairs."""
     topic = create(kafka, "orders", 12)
     keys = [bytes([number]) for number in range(256)] + [bytes([number, 255 - number, 200]) for number in range(256)]
     kafka.note("partitions", _partitions(kafka, topic, keys))

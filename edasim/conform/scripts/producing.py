@@ -109,7 +109,7 @@ def topics_are_created_once_and_deleted(kafka: Kafka) -> None:
 
 @script()
 def idempotent_producer_keeps_order(kafka: Kafka) -> None:
-    """With enable.idempotence 500 records in flight get the offsets 0 to 499 in the order in which they were produced."""
+    """With enable.idempotence 500 records in flight get the offsets 0 to 499 in the order of their produce()."""
     topic = create(kafka, "orders")
     sender = Sender(kafka, {"enable.idempotence": True, "linger.ms": 1, "batch.num.messages": 10})
     sender.send(topic, numbers(1, 500))
@@ -131,7 +131,7 @@ def idempotence_refuses_what_it_cannot_hold(kafka: Kafka) -> None:
 
 @script()
 def a_full_buffer_refuses(kafka: Kafka) -> None:
-    """When the producer's buffer is full, produce() raises BufferError; the Java producer blocks for max.block.ms instead."""
+    """When the producer's buffer is full, produce() raises BufferError; Java's producer blocks for max.block.ms."""
     topic = create(kafka, "orders")
     sender = Sender(kafka, {"queue.buffering.max.messages": 5, "linger.ms": 2000})
     accepted = 0

@@ -85,7 +85,7 @@ def retention_by_time_takes_old_segments(kafka: Kafka) -> None:
 
 @script(needs="settings")
 def retention_by_time_takes_the_last_segment_too(kafka: Kafka) -> None:
-    """When everything is older than retention.ms the active segment is rolled and goes as well: an empty log, same end."""
+    """When all is older than retention.ms the active segment is rolled and goes too: an empty log, same end."""
     topic = create(kafka, "orders", config={"retention.ms": "1000"})
     send(kafka, topic, numbers(0, 4))
     wait(kafka, lambda: _marks(kafka, topic)[0] > 0, "the log is emptied")

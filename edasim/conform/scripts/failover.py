@@ -13,7 +13,7 @@ def _everyone_is_back(kafka: Kafka, topic: str, brokers: list[int]) -> None:
 
 @script(needs="brokers")
 def failover_with_acks_all(kafka: Kafka) -> None:
-    """The leader dies between two rows of records: another of the ISR leads, and every confirmed record is there once."""
+    """The leader dies between two rows of records: another of the ISR leads; each confirmed record is there once."""
     topic = create(kafka, "orders", config={"min.insync.replicas": "2"})
     sender = Sender(kafka, {"acks": "all", "enable.idempotence": True})
     sender.send(topic, numbers(0, 49))
@@ -51,7 +51,7 @@ def idempotent_records_through_a_failover(kafka: Kafka) -> None:
 
 @script(needs="brokers")
 def failover_with_acks_1_loses(kafka: Kafka) -> None:
-    """acks 1: records that the leader alone had when it died were confirmed, and are gone; their offsets are given again."""
+    """acks 1: records that the leader alone had when it died were confirmed, and are gone."""
     topic = create(kafka, "orders", replica_assignment=[[1, 2]])
     sender = Sender(kafka, {"acks": "1", "enable.idempotence": False})
     sender.send(topic, ["kept"])
@@ -74,7 +74,7 @@ def failover_with_acks_1_loses(kafka: Kafka) -> None:
 
 @script(needs="brokers")
 def acks_all_waits_for_the_frozen(kafka: Kafka) -> None:
-    """acks all: as long as a follower of the ISR does not answer nothing is confirmed, and so nothing confirmed is lost."""
+    """acks all: while a follower of the ISR does not answer nothing is confirmed, so nothing confirmed is lost."""
     topic = create(kafka, "orders", replica_assignment=[[1, 2]])
     sender = Sender(kafka, {"acks": "all", "enable.idempotence": True})
     sender.send(topic, ["kept"])

@@ -207,7 +207,7 @@ def a_crashed_transaction_is_aborted_by_its_successor(kafka: Kafka) -> None:
 
 @script(needs="settings")
 def transaction_timeout(kafka: Kafka) -> None:
-    """A transaction open for longer than transaction.timeout.ms is aborted by the broker, and its producer cannot commit."""
+    """A transaction open for longer than transaction.timeout.ms is aborted; its producer cannot commit any more."""
     topic = create(kafka, "orders")
     producer = transactional(kafka, transaction_timeout_ms=2000, message_timeout_ms=2000)
     producer.begin_transaction()
@@ -252,7 +252,7 @@ def the_transaction_timeout_has_a_maximum(kafka: Kafka) -> None:
 
 @script()
 def aborted_records_of_many_producers(kafka: Kafka) -> None:
-    """Interleaved transactions of three producers: read_committed sees those of the two that committed, in log order."""
+    """Interleaved transactions of three producers: read_committed sees the two that committed, in log order."""
     topic = create(kafka, "orders")
     producers = [transactional(kafka, name) for name in ("one", "two", "three")]
     for producer in producers:

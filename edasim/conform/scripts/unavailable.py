@@ -110,7 +110,7 @@ def unclean_election_on(kafka: Kafka) -> None:
 
 @script(needs="brokers")
 def eligible_leader_replicas(kafka: Kafka) -> None:
-    """A replica that left the ISR by a clean stop below min.insync.replicas stays eligible and may lead without loss."""
+    """A replica that left the ISR by a clean stop below min.insync.replicas is eligible: it may lead without loss."""
     topic = create(kafka, "orders", replica_assignment=[[1, 2]], config={"min.insync.replicas": "2"})
     send(kafka, topic, ["before"])
     kafka.stop_broker(2)
@@ -130,7 +130,7 @@ def eligible_leader_replicas(kafka: Kafka) -> None:
 
 @script(needs="brokers")
 def a_killed_replica_is_not_eligible_when_it_returns(kafka: Kafka) -> None:
-    """A replica that was killed is eligible while it is away, and no more once it is back without its clean-shutdown file."""
+    """A killed replica is eligible while it is away, and no more once it is back without a clean shutdown."""
     topic = create(kafka, "orders", replica_assignment=[[1, 2]], config={"min.insync.replicas": "2"})
     send(kafka, topic, ["before"])
     kafka.kill_broker(2)

@@ -52,6 +52,10 @@ def connect(bootstrap: str) -> int:
         raise CannotConnect(f"No Kafka answers at {bootstrap}: start one, or correct --bootstrap.") from None
 
 
+def _unheard(error: Any) -> None:
+    """Errors of the client as a whole: scripts note what its calls and reports say."""
+
+
 class Client:
     """A producer or consumer of confluent-kafka that can be made to vanish."""
 
@@ -75,7 +79,7 @@ class RealKafka:
         self._brokers = brokers
         self._clients: list[Client] = []
         self._topics: set[str] = set()
-        self._admin = client_library("confluent_kafka.admin").AdminClient(self._configured({}))
+        self._admin, self._onlooker = self._new_admin(), self._new_admin()
         self.replicas = min(3, brokers_alive)
         self.trace: Trace = []
         self.script = script
@@ -88,16 +92,20 @@ class RealKafka:
         raise AttributeError(f"confluent-kafka has no {name}")
 
     def Producer(self, conf: dict[str, Any]) -> Client:
-        """A producer of confluent-kafka, connected to the cluster."""
-        return self._kept(client_library().Producer(self._configured(conf)))
+        """A producer of confluent-kafka, connected to the cluster.
+
+        Without an error_cb a fatal error would be raised out of whatever call serves the reports.
+        """
+        return self._kept(client_library().Producer({"error_cb": _unheard, **self._configured(conf)}))
 
     def Consumer(self, conf: dict[str, Any]) -> Client:
         """A consumer of confluent-kafka, connected to the cluster."""
         return self._kept(client_library().Consumer(self._configured({"fetch.wait.max.ms": 100, **conf})))
 
     def AdminClient(self, conf: dict[str, Any]) -> Any:
-        """An admin client of confluent-kafka, connected to the cluster."""
-        return client_library("confluent_kafka.admin").AdminClient(self._configured(conf))
+        """The admin client of this run: it must be kept, as the futures of one that is collected never come."""
+        assert not conf, "a script's admin client has no settings of its own"
+        return self._admin
 
     def name(self, plain_name: str) -> str:
         full = self._prefix + plain_name
@@ -154,7 +162,12 @@ class RealKafka:
         return self._brokers
 
     def _partition(self, topic: str, partition: int) -> Any:
-        return self._admin.list_topics(topic, timeout=10).topics[topic].partitions[partition]
+        return self._onlooker.list_topics(topic, timeout=10).topics[topic].partitions[partition]
+
+    def _new_admin(self) -> Any:
+        # The client remembers for that long that a topic did not exist (default 30000): too long for new topics.
+        conf = self._configured({"topic.metadata.propagation.max.ms": 0})
+        return client_library("confluent_kafka.admin").AdminClient(conf)
 
     def _kept(self, inner: Any) -> Client:
         client = Client(inner)

@@ -27,14 +27,15 @@ def create(kafka: Kafka, topic: str, partitions: int = 1, **options: Any) -> str
 
 def wait(kafka: Kafka, reached: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
     """Wait until something is so; NotReached with its description after `patience_s`."""
+    trouble = ""
     for _ in range(int(patience_s / POLL_S)):
         try:
             if reached():
                 return
-        except (KeyError, kafka.KafkaException):
-            pass
+        except (KeyError, kafka.KafkaException) as error:
+            trouble = f": {error}"
         kafka.sleep(POLL_S)
-    raise NotReached(f"{what} within {patience_s:.0f} s")
+    raise NotReached(f"{what} within {patience_s:.0f} s{trouble}")
 
 
 class Sender:

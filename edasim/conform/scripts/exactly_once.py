@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from edasim.conform.script import Kafka, script
-from edasim.conform.scripts.transactions import COMMITTED, transactional
+from edasim.conform.scripts.transactions import COMMITTED, all_ended, transactional
 from edasim.conform.steps import Member, Sender, committed, create, error_of, numbers, read_all, reader, send, values
 
 SHORT = {"session.timeout.ms": 2000, **COMMITTED}
@@ -30,6 +30,7 @@ def _transform(kafka: Kafka, producer: Any, member: Member, target: str, count: 
         kafka.crash(member.consumer)
     else:
         producer.commit_transaction(30)
+        all_ended(kafka, target)
 
 
 @script()
@@ -62,6 +63,7 @@ def offsets_of_an_aborted_transaction(kafka: Kafka) -> None:
     metadata = member.consumer.consumer_group_metadata()
     producer.send_offsets_to_transaction(_offsets_after(kafka, messages), metadata, 30)
     producer.abort_transaction(30)
+    all_ended(kafka, target)
     kafka.note("committed", committed(kafka, member.consumer, source))
     kafka.note("target", values(read_all(kafka, target, conf=COMMITTED)))
 
@@ -117,6 +119,7 @@ def offsets_of_an_evicted_member(kafka: Kafka) -> None:
     places = _offsets_after(kafka, messages)
     kafka.note("refused", error_of(kafka, lambda: producer.send_offsets_to_transaction(places, metadata, 30)))
     producer.abort_transaction(30)
+    all_ended(kafka, target)
     kafka.note("committed", committed(kafka, successor.consumer, source))
     kafka.note("target", values(read_all(kafka, target, conf=COMMITTED)))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edasim.conform.script import Kafka, script
-from edasim.conform.scripts.transactions import COMMITTED, transactional
+from edasim.conform.scripts.transactions import COMMITTED, all_ended, transactional
 from edasim.conform.steps import Member, Sender, committed, create, numbers, offsets, read_all, send, values, wait
 
 
@@ -176,6 +176,7 @@ def a_transaction_through_a_failover(kafka: Kafka) -> None:
         producer.produce(topic, value=value)
     producer.flush(30)
     producer.commit_transaction(30)
+    all_ended(kafka, topic)
     kafka.note("read_committed", values(read_all(kafka, topic, conf=COMMITTED)))
     kafka.start_broker(dead)
     _everyone_is_back(kafka, topic, [1, 2, 3])

@@ -19,8 +19,28 @@ def transactional(kafka: Kafka, identity: str = "shop", **conf: Any) -> Any:
     return producer
 
 
+def end(kafka: Kafka, topic: str, isolation: dict[str, str], partition: int = 0) -> int:
+    """The end of a partition as a reader with this isolation level is told."""
+    level = isolation["isolation.level"].upper()
+    place = kafka.TopicPartition(topic, partition)
+    future = kafka.AdminClient({}).list_offsets(
+        {place: kafka.OffsetSpec.latest()}, isolation_level=getattr(kafka.IsolationLevel, level)
+    )[place]
+    return int(future.result().offset)
+
+
+def all_ended(kafka: Kafka, topic: str, partitions: int = 1) -> None:
+    """Wait until no transaction is open: commit_transaction() returns before the markers are written."""
+    for each in range(partitions):
+        wait(
+            kafka,
+            lambda each=each: end(kafka, topic, COMMITTED, each) == end(kafka, topic, UNCOMMITTED, each),  # type: ignore[misc]
+            "the last stable offset is the end",
+        )
+
+
 def run(producer: Any, topic: str, records: list[str], commit: bool = True) -> None:
-    """One transaction with these records."""
+    """One transaction with these records; its markers may still be on their way when it returns."""
     producer.begin_transaction()
     for value in records:
         producer.produce(topic, value=value)
@@ -37,16 +57,6 @@ def _seen(kafka: Kafka, topic: str, isolation: dict[str, str]) -> list[list[Any]
     return [[offset, value] for offset, value in zip(offsets(found), values(found), strict=True)]
 
 
-def _end(kafka: Kafka, topic: str, isolation: dict[str, str]) -> int:
-    """The end of partition 0 as a reader with this isolation level is told."""
-    level = isolation["isolation.level"].upper()
-    place = kafka.TopicPartition(topic, 0)
-    future = kafka.AdminClient({}).list_offsets(
-        {place: kafka.OffsetSpec.latest()}, isolation_level=getattr(kafka.IsolationLevel, level)
-    )[place]
-    return int(future.result().offset)
-
-
 @script()
 def transaction_committed(kafka: Kafka) -> None:
     """Committed records are seen at both isolation levels; the marker takes the offset after them."""
@@ -54,9 +64,10 @@ def transaction_committed(kafka: Kafka) -> None:
     producer = transactional(kafka)
     run(producer, topic, ["a", "b"])
     run(producer, topic, ["c"])
+    all_ended(kafka, topic)
     kafka.note("read_committed", _seen(kafka, topic, COMMITTED))
     kafka.note("read_uncommitted", _seen(kafka, topic, UNCOMMITTED))
-    kafka.note("end", _end(kafka, topic, UNCOMMITTED))
+    kafka.note("end", end(kafka, topic, UNCOMMITTED))
 
 
 @script()
@@ -67,6 +78,7 @@ def transaction_aborted(kafka: Kafka) -> None:
     run(producer, topic, ["a", "b"], commit=False)
     run(producer, topic, ["c"])
     send(kafka, topic, ["d"])
+    all_ended(kafka, topic)
     kafka.note("read_committed", _seen(kafka, topic, COMMITTED))
     kafka.note("read_uncommitted", _seen(kafka, topic, UNCOMMITTED))
 
@@ -79,6 +91,7 @@ def position_jumps_over_markers(kafka: Kafka) -> None:
     run(producer, topic, ["a", "b"])
     run(producer, topic, ["x"], commit=False)
     run(producer, topic, ["c"])
+    all_ended(kafka, topic)
     consumer = reader(kafka, COMMITTED)
     consumer.assign([kafka.TopicPartition(topic, 0, 0)])
     seen = []
@@ -99,9 +112,10 @@ def an_empty_transaction_leaves_no_trace(kafka: Kafka) -> None:
     producer = transactional(kafka)
     run(producer, topic, [])
     run(producer, topic, [], commit=False)
-    kafka.note("end", _end(kafka, topic, UNCOMMITTED))
+    kafka.note("end", end(kafka, topic, UNCOMMITTED))
     run(producer, topic, ["a"])
-    kafka.note("end after one record", _end(kafka, topic, UNCOMMITTED))
+    all_ended(kafka, topic)
+    kafka.note("end after one record", end(kafka, topic, UNCOMMITTED))
 
 
 @script()
@@ -114,6 +128,7 @@ def one_transaction_over_two_partitions(kafka: Kafka) -> None:
         producer.produce(topic, value=f"p{partition}", partition=partition)
     producer.flush(30)
     producer.commit_transaction(30)
+    all_ended(kafka, topic, 3)
     consumer = reader(kafka)
     for partition in range(3):
         kafka.note(f"read_committed {partition}", values(read_all(kafka, topic, partition, COMMITTED)))
@@ -133,11 +148,12 @@ def last_stable_offset(kafka: Kafka) -> None:
     send(kafka, topic, ["behind"])
     kafka.note("open: read_committed", _seen(kafka, topic, COMMITTED))
     kafka.note("open: read_uncommitted", _seen(kafka, topic, UNCOMMITTED))
-    kafka.note("open: end of read_committed", _end(kafka, topic, COMMITTED))
-    kafka.note("open: end of read_uncommitted", _end(kafka, topic, UNCOMMITTED))
+    kafka.note("open: end of read_committed", end(kafka, topic, COMMITTED))
+    kafka.note("open: end of read_uncommitted", end(kafka, topic, UNCOMMITTED))
     producer.commit_transaction(30)
+    all_ended(kafka, topic)
     kafka.note("committed: read_committed", _seen(kafka, topic, COMMITTED))
-    kafka.note("committed: end of read_committed", _end(kafka, topic, COMMITTED))
+    kafka.note("committed: end of read_committed", end(kafka, topic, COMMITTED))
 
 
 @script()
@@ -149,8 +165,10 @@ def transactions_in_each_others_way(kafka: Kafka) -> None:
     first.produce(topic, value="of one")
     first.flush(30)
     run(second, topic, ["of two"])
+    wait(kafka, lambda: end(kafka, topic, UNCOMMITTED) == 3, "the marker of two is written")
     kafka.note("one open", _seen(kafka, topic, COMMITTED))
     first.abort_transaction(30)
+    all_ended(kafka, topic)
     kafka.note("one aborted", _seen(kafka, topic, COMMITTED))
 
 
@@ -164,28 +182,27 @@ def fenced_by_a_second_producer(kafka: Kafka) -> None:
     first.flush(30)
     second = transactional(kafka)
     run(second, topic, ["of the second"])
+    all_ended(kafka, topic)
     kafka.note("the first commits", error_of(kafka, lambda: first.commit_transaction(30)))
     kafka.note("read_committed", _seen(kafka, topic, COMMITTED))
 
 
 @script()
 def fenced_while_producing(kafka: Kafka) -> None:
-    """A fenced producer's next record is refused, and its error is fatal."""
+    """A fenced producer's next record never reaches the log; its commit fails, and the error is fatal."""
     topic = create(kafka, "orders")
     first = transactional(kafka)
     run(first, topic, ["a"])
     transactional(kafka)
     first.begin_transaction()
-    reports: list[Any] = []
-    first.produce(topic, value="late", on_delivery=lambda error, _: reports.append(error.name() if error else None))
-    first.flush(30)
-    kafka.note("report", reports)
+    first.produce(topic, value="late")
     fatal = None
     try:
         first.commit_transaction(30)
     except kafka.KafkaException as error:
         fatal = [error.args[0].name(), error.args[0].fatal()]
     kafka.note("commit", fatal)
+    all_ended(kafka, topic)
     kafka.note("read_committed", _seen(kafka, topic, COMMITTED))
 
 
@@ -199,9 +216,10 @@ def a_crashed_transaction_is_aborted_by_its_successor(kafka: Kafka) -> None:
         first.produce(topic, value=value)
     first.flush(30)
     kafka.crash(first)
-    kafka.note("end of read_committed before", _end(kafka, topic, COMMITTED))
+    kafka.note("end of read_committed before", end(kafka, topic, COMMITTED))
     transactional(kafka)
-    kafka.note("end of read_committed after", _end(kafka, topic, COMMITTED))
+    all_ended(kafka, topic)
+    kafka.note("end of read_committed after", end(kafka, topic, COMMITTED))
     kafka.note("read_committed", _seen(kafka, topic, COMMITTED))
 
 
@@ -215,7 +233,7 @@ def transaction_timeout(kafka: Kafka) -> None:
     producer.flush(30)
     send(kafka, topic, ["behind"])
     kafka.note("open", _seen(kafka, topic, COMMITTED))
-    wait(kafka, lambda: _end(kafka, topic, COMMITTED) == 3, "the transaction is aborted")
+    wait(kafka, lambda: end(kafka, topic, COMMITTED) == 3, "the transaction is aborted")
     kafka.note("timed out", _seen(kafka, topic, COMMITTED))
     kafka.note("commit", error_of(kafka, lambda: producer.commit_transaction(30)))
 
@@ -262,11 +280,13 @@ def aborted_records_of_many_producers(kafka: Kafka) -> None:
             producer.produce(topic, value=f"{number}-{turn}")
             producer.flush(30)
     producers[0].commit_transaction(30)
+    wait(kafka, lambda: end(kafka, topic, COMMITTED) == 1, "the last stable offset has moved on")
     kafka.note("one committed", _seen(kafka, topic, COMMITTED))
     producers[1].abort_transaction(30)
     producers[2].commit_transaction(30)
+    all_ended(kafka, topic)
     kafka.note("all ended", _seen(kafka, topic, COMMITTED))
-    kafka.note("end", _end(kafka, topic, UNCOMMITTED))
+    kafka.note("end", end(kafka, topic, UNCOMMITTED))
 
 
 @script()
@@ -275,4 +295,4 @@ def an_idempotent_producer_needs_no_transaction(kafka: Kafka) -> None:
     topic = create(kafka, "orders")
     Sender(kafka, {"enable.idempotence": True}).send(topic, numbers(0, 4))
     kafka.note("read_committed", _seen(kafka, topic, COMMITTED))
-    kafka.note("end", _end(kafka, topic, UNCOMMITTED))
+    kafka.note("end", end(kafka, topic, UNCOMMITTED))

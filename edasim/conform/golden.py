@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -34,6 +35,13 @@ def read(script: str, folder: Path = FOLDER) -> Golden | None:
         return None
     data = json.loads(path.read_text(encoding="utf-8"))
     return Golden([(label, value) for label, value in data["trace"]], data["kafka"], data["client"])
+
+
+def described(scripts: Iterable[Script], folder: Path = FOLDER) -> str:
+    """What the golden traces of these scripts were recorded with, as a title says it."""
+    kept = [read(one.name, folder) for one in scripts]
+    versions = sorted({(one.kafka, one.client) for one in kept if one is not None})
+    return " and ".join(f"{kafka} ({client}), as recorded" for kafka, client in versions) or "no recorded Kafka"
 
 
 def write(script: Script, trace: Trace, kafka: str, client: str, folder: Path = FOLDER) -> Path:

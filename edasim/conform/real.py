@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib
 import time
 import uuid
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-from edasim.conform.script import NotReached, Script, Trace
+from edasim.conform.script import NotReached, Script, Trace, play
+from edasim.conform.settings import BROKER_SETTINGS
 from edasim.conform.trace import plain
 
 CONNECT_LIMIT_S = 10.0
@@ -43,13 +45,37 @@ def client_library(name: str = "confluent_kafka") -> Any:
         raise CannotConnect("A real cluster needs the package confluent-kafka: pip install 'edasim[kafka]'.") from None
 
 
-def connect(bootstrap: str) -> int:
-    """How many brokers the cluster at HOST:PORT has; CannotConnect if it does not answer within 10 s."""
-    admin = client_library("confluent_kafka.admin").AdminClient({"bootstrap.servers": bootstrap, **CLIENT_SETTINGS})
+def client_version() -> str:
+    """Which client the real side uses: confluent-kafka and the librdkafka in it."""
+    library = client_library()
+    return f"confluent-kafka {library.__version__}, librdkafka {library.libversion()[0]}"
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A cluster that answers: where, how many brokers it has, and where its settings are not those of the scripts."""
+
+    bootstrap: str
+    brokers: int
+    other_settings: dict[str, str]
+
+
+def connect(bootstrap: str) -> Reached:
+    """The cluster at HOST:PORT; CannotConnect if none answers within 10 s."""
+    library = client_library("confluent_kafka.admin")
+    admin = library.AdminClient({"bootstrap.servers": bootstrap, **CLIENT_SETTINGS})
     try:
-        return len(admin.list_topics(timeout=CONNECT_LIMIT_S).brokers)
-    except client_library().KafkaException:
-        raise CannotConnect(f"No Kafka answers at {bootstrap}: start one, or correct --bootstrap.") from None
+        brokers = sorted(admin.list_topics(timeout=CONNECT_LIMIT_S).brokers)
+        resource = library.ConfigResource(library.ConfigResource.Type.BROKER, str(brokers[0]))
+        answer = admin.describe_configs([resource], request_timeout=CONNECT_LIMIT_S)[resource].result()
+    except client_library().KafkaException as error:
+        raise CannotConnect(
+            f"No Kafka answers at {bootstrap} within {CONNECT_LIMIT_S:.0f} s ({error.args[0].name()}): start one, "
+            "or correct --bootstrap HOST:PORT."
+        ) from None
+    found = {name: entry.value for name, entry in answer.items()}
+    other = {name: found.get(name) or "unknown" for name, value in BROKER_SETTINGS.items() if found.get(name) != value}
+    return Reached(bootstrap, len(brokers), other)
 
 
 def _unheard(error: Any) -> None:
@@ -73,14 +99,14 @@ class Client:
 class RealKafka:
     """The namespace that a script sees on the real side: one object for one run of one script."""
 
-    def __init__(self, bootstrap: str, script: Script, brokers_alive: int, brokers: Brokers | None = None) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, script: Script, cluster: Reached, brokers: Brokers | None = None) -> None:
+        self._bootstrap = cluster.bootstrap
         self._prefix = f"edasim-{uuid.uuid4().hex[:8]}."
         self._brokers = brokers
         self._clients: list[Client] = []
         self._topics: set[str] = set()
         self._admin, self._onlooker = self._new_admin(), self._new_admin()
-        self.replicas = min(3, brokers_alive)
+        self.replicas = min(3, cluster.brokers)
         self.trace: Trace = []
         self.script = script
 
@@ -117,6 +143,9 @@ class RealKafka:
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
+
+    def now_ms(self) -> int:
+        return int(time.time() * 1000)
 
     def crash(self, client: Client) -> None:
         self._clients.remove(client)
@@ -178,15 +207,11 @@ class RealKafka:
         return {"bootstrap.servers": self._bootstrap, **CLIENT_SETTINGS, **conf}
 
 
-def play(script: Script, bootstrap: str, brokers_alive: int, brokers: Brokers | None = None) -> Trace:
-    """The trace of a script on a real cluster; what it could not reach is its last note."""
-    kafka = RealKafka(bootstrap, script, brokers_alive, brokers)
+def trace_of(script: Script, cluster: Reached, brokers: Brokers | None = None) -> Trace:
+    """The trace of a script on a real cluster."""
+    kafka = RealKafka(script, cluster, brokers)
     try:
-        script.play(kafka)
-    except NotReached as error:
-        kafka.note("not reached", str(error))
-    except Exception as error:
-        kafka.note("failed", f"{type(error).__name__}: {error}")
+        play(script, kafka)
     finally:
         kafka.tidy()
     return kafka.trace

@@ -9,6 +9,8 @@ from edasim.conform.script import Kafka, NotReached
 
 POLL_S = 0.05
 PATIENCE_S = 30.0
+# For records with old timestamps, which the default retention of seven days would take away within half a second.
+FOR_EVER = {"retention.ms": "-1"}
 # Scripts commit themselves unless they are about auto commit; heartbeats are frequent, so that a rebalance is noticed
 # soon (heartbeat.interval.ms defaults to 3000).
 GROUP = {"auto.offset.reset": "earliest", "enable.auto.commit": False, "heartbeat.interval.ms": 300}

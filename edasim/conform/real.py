@@ -144,6 +144,7 @@ class RealKafka:
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
 
+    @property
     def now_ms(self) -> int:
         return int(time.time() * 1000)
 

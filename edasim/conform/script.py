@@ -35,6 +35,7 @@ class Kafka(Protocol):
     def sleep(self, seconds: float) -> None:
         """Let time pass: real time, or simulated time."""
 
+    @property
     def now_ms(self) -> int:
         """The time in milliseconds since 1970, as producers put it on their records."""
 

@@ -1,7 +1,7 @@
 """A Kafka cluster: topics, their partitions on broker nodes, and what happens to a produce request."""
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -83,8 +83,7 @@ class Cluster:
                      parking: bool = False, keyed: bool = True) -> Topic:
         """Create a topic from resolved topic options; a `parking` topic is for people to look at."""
         replicas = options["replication.factor"]
-        kind = (partial(SegmentedPartition, options=options) if self.keeps_segments or needs_segments(options)
-                else Partition)
+        kind = self._kind_of_partition(options)
         partitions = [
             kind(
                 self.world, name, number, number % self.nodes, self._replication_draw(f"{name}-{number}", replicas),
@@ -95,6 +94,12 @@ class Cluster:
         self._look_after([one for one in partitions if isinstance(one, SegmentedPartition)])
         self.topics[name] = topic = Topic(name, partitions, replicas, keyed)
         return topic
+
+    def _kind_of_partition(self, options: Mapping[str, Any]) -> Callable[..., Partition]:
+        """What a topic's partitions are made of."""
+        if self.keeps_segments or needs_segments(options):
+            return partial(SegmentedPartition, options=options)
+        return Partition
 
     def _look_after(self, partitions: list[SegmentedPartition]) -> None:
         """Have old records removed: compacted logs by the cleaner's thread, others by the retention check."""

@@ -81,6 +81,9 @@ ABOUT_VERSIONS = (
 )
 """The verbs whose number is a version in a replicated store."""
 
+ABOUT_NODES = (Verb.led, Verb.shrunk, Verb.expanded)
+"""The verbs whose number is that of a broker node."""
+
 
 class Place(NamedTuple):
     """Where a fact happened.  `kind` is client, exchange, queue, partition, group, service, worker and the like."""

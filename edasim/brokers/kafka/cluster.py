@@ -13,7 +13,7 @@ from edasim.brokers.kafka.accumulator import Batch
 from edasim.brokers.kafka.compaction import Cleaner
 from edasim.brokers.kafka.log import Partition
 from edasim.brokers.kafka.partitioner import partition_for
-from edasim.brokers.kafka.producer import Request
+from edasim.brokers.kafka.producer import Producer, Request
 from edasim.brokers.kafka.retention import RetentionCheck
 from edasim.brokers.kafka.segments import SegmentedPartition, needs_segments
 from edasim.core.draws import Law, SequentialDraw, StreamBundle
@@ -56,11 +56,16 @@ class Cluster:
     """`nodes` brokers; partition leaders are spread over them in turn.  While `refusing` holds a share, requests
     are answered with an error that a producer retries."""
 
+    producer_kind: type[Producer] = Producer
+    """What its producers are."""
+
     def __init__(self, world: World, times: ClusterTimes, nodes: int,
                  options: Mapping[str, Any] | None = None) -> None:
         self.world = world
         self.times = times
         self.nodes = nodes
+        self.lines = nodes
+        """How many places a producer sorts its batches to."""
         self.topics: dict[str, Topic] = {}
         self.refusing: list[float] = []
         self.keeps_segments = False

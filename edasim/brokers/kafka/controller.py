@@ -46,7 +46,7 @@ class Rules:
     unclean: bool
     eligible_leaders: bool
 
-    def change(self, before: Registration, isr: Collection[int], active: Collection[int], *,  # noqa: PLR0913
+    def change(self, before: Registration, isr: Collection[int], active: Collection[int], *,
                preferred: bool = False, unclean_shutdown: int | None = None) -> Registration:
         """The registration when the ISR is to be `isr` and the `active` nodes may lead."""
         in_sync = tuple(one for one in self.replicas if one in isr)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from edasim.brokers.kafka.log import ProducerState
 from edasim.brokers.kafka.truncation import Batched
 
+
 class StrangersState(ProducerState):
     """A producer of whom the log holds nothing: it may begin with any sequence."""
 

@@ -26,6 +26,10 @@ Answer = tuple[dict[Partition, int], frozenset[int]]
 class Client(Protocol):
     """A producer or consumer that has to be told."""
 
+    @property
+    def alive(self) -> bool:
+        """Whether it still is there."""
+
     def disconnected(self, index: int) -> None:
         """The connection to a node broke; what was asked of it is not answered."""
 
@@ -43,7 +47,7 @@ class Metadata(dict[Partition, int]):
     consumer has, and so hears at once when that changes.
     """
 
-    def __init__(self, cluster: ReplicatedCluster, client: Client, name: str, links: tuple[Link, Link],  # noqa: PLR0913
+    def __init__(self, cluster: ReplicatedCluster, client: Client, name: str, links: tuple[Link, Link],
                  options: Mapping[str, Any], *, standing: bool) -> None:
         super().__init__()
         self.cluster = cluster
@@ -63,9 +67,6 @@ class Metadata(dict[Partition, int]):
         leader = self[partition] = self.cluster.published(partition)
         return leader
 
-    def __hash__(self) -> int:
-        return id(self)
-
     def reaches(self, partition: ReplicatedPartition) -> bool:
         """Whether the client knows the node that leads the partition, and can reach it."""
         leader = self[partition]
@@ -75,7 +76,8 @@ class Metadata(dict[Partition, int]):
 
     def connection_breaks(self, node: Node) -> None:
         """A node dies: the client hears of it when the broken connection shows."""
-        self.to_client.send(Call(self._disconnected, node.index), CALL)
+        if self.client.alive:
+            self.to_client.send(Call(self._disconnected, node.index), CALL)
 
     def _disconnected(self, index: int) -> None:
         self.unreachable.add(index)
@@ -84,7 +86,7 @@ class Metadata(dict[Partition, int]):
 
     def leader_changed(self, partition: ReplicatedPartition) -> None:
         """At the brokers: who has a request standing at the old leader is answered that it leads no more."""
-        if self.standing and partition in self:
+        if self.standing and partition in self and self.client.alive:
             self.to_client.send(Call(self.learn, (partition, self.cluster.published(partition))), CALL)
 
     def learn(self, news: tuple[Partition, int]) -> None:
@@ -114,7 +116,7 @@ class Metadata(dict[Partition, int]):
                       self._ask_again)
 
     def _ask_again(self) -> None:
-        if self.unreachable or NOWHERE in self.values():
+        if self.client.alive and (self.unreachable or NOWHERE in self.values()):
             self._ask()
         else:
             self._asking = False

@@ -1,8 +1,8 @@
 """A partition with replicas on several nodes: who leads, how far each follower has come, and what shows of it.
 
 Sources in apache/kafka: Partition.scala (makeLeader, maybeExpandIsr, maybeShrinkIsr, maybeIncrementLeaderHW,
-isFollowerInSync), ReplicaFetcherThread, KIP-101, KIP-497.  The log that the partition holds is that of its leader, or of
-its last one while it has none.  What a follower has not appended when its leader dies, it never gets.
+isFollowerInSync), ReplicaFetcherThread, KIP-101, KIP-497.  The log that the partition holds is that of its leader, or
+of its last one while it has none.  What a follower has not appended when its leader dies, it never gets.
 """
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from edasim.core.journal import Place, Verb
 from edasim.core.world import World
 
 if TYPE_CHECKING:
+    from edasim.brokers.kafka.group import Group
     from edasim.brokers.kafka.log import ProducerState
     from edasim.brokers.kafka.producer import Request
     from edasim.brokers.kafka.replication import ReplicatedCluster
@@ -34,8 +35,8 @@ class Replica:
     """A partition's copy on one node.
 
     `end` is up to where it agrees with the partition's log, `stray` what it has beyond that the log has not, `known`
-    the log end offset of which the leader knows.  `streaming`: each append goes to it as it comes; else it is behind and
-    fetches round after round, or not at all.  `stamp` tells transmissions of now from those before.
+    the log end offset of which the leader knows.  `streaming`: each append goes to it as it comes; else it is behind
+    and fetches round after round, or not at all.  `stamp` tells transmissions of now from those before.
     """
 
     __slots__ = ("back", "end", "known", "node", "stamp", "stray", "streaming", "there")
@@ -88,6 +89,7 @@ class ReplicatedPartition(SegmentedPartition):
         self.leader = self._replica(in_sync[0])
         self.serving = in_sync[0] if self.leader.node.alive else NOWHERE
         self.joining: set[int] = set()
+        self.groups: list[Group] = []
         self.lost_records = 0
         """How many records were cut off because a leader did not have them."""
         self._cut_offsets = 0
@@ -131,6 +133,10 @@ class ReplicatedPartition(SegmentedPartition):
     def producer_state(self, producer: int, epoch: int) -> ProducerState:
         """What the leader knows of an idempotent producer; whom it does not know may begin with any sequence."""
         return self._sequences.of(producer, epoch)
+
+    def beyond(self, offset: int) -> int:
+        """What a commit of an offset beyond the end stands for: the log was cut since its records were read."""
+        return self.end
 
     def note_batch(self, producer: int, epoch: int, sequence: int) -> None:
         """A batch of an idempotent producer was appended: every replica that has it knows its sequence."""

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 from edasim.brokers.kafka.accumulator import Batch
 from edasim.brokers.kafka.cluster import BROKER_DEFAULTS, Cluster, ClusterTimes
 from edasim.brokers.kafka.controller import MILLISECOND, Controller
+from edasim.brokers.kafka.failover_fetch import Reader
+from edasim.brokers.kafka.failover_producer import FailoverProducer
 from edasim.brokers.kafka.log import Partition
 from edasim.brokers.kafka.nodes import NOWHERE, Node
 from edasim.brokers.kafka.producer import Request
@@ -29,11 +31,14 @@ from edasim.core.link import sum_of
 from edasim.core.world import World
 
 if TYPE_CHECKING:
+    from edasim.brokers.kafka.member import Member
     from edasim.brokers.kafka.metadata import Metadata
 
 
 class ReplicatedCluster(Cluster):
     """`nodes` brokers, each of which can die, be stopped and come back; `options` are resolved broker options."""
+
+    producer_kind = FailoverProducer
 
     def __init__(self, world: World, times: ClusterTimes, nodes: int,
                  options: Mapping[str, Any] | None = None) -> None:
@@ -52,6 +57,7 @@ class ReplicatedCluster(Cluster):
         self._delays: list[tuple[SequentialDraw, SequentialDraw]] = []
         self.controller = Controller(self, options)
         self.clients: list[Metadata] = []
+        self._readers: dict[Member, Reader] = {}
         lag_phase = world.draws.sequential("phase", "isr expiration")
         for node in self.brokers:
             self._expire_later(node, round(lag_phase.draw() * self._lag_ns / 2))
@@ -210,16 +216,26 @@ class ReplicatedCluster(Cluster):
         for client in self.clients:
             client.leader_changed(partition)
 
+    def reader(self, member: Member) -> Reader:
+        """What a member of a group knows of the cluster."""
+        reader = self._readers.get(member)
+        if reader is None:
+            reader = self._readers[member] = Reader(self, member)
+        return reader
+
     def truncated(self, partition: ReplicatedPartition, offset: int) -> None:
         """What groups read and committed beyond an offset is no part of the log any more."""
         for group in partition.groups:
             group.truncated(partition, offset)
+            for member in group.members.values():
+                self.reader(member).truncated(partition, offset)
 
     # --- a produce request ------------------------------------------------------------------------------------
 
     def receive(self, request: Request) -> None:
         """Append the batches of a request; at a node that is gone there is nobody to answer."""
         if self.brokers[request.node].alive:
+            request.errors = {}
             super().receive(request)
         elif request.producer.acks == "0":
             self.lost(request.batches[0].records[0][0].id)
@@ -238,7 +254,7 @@ class ReplicatedCluster(Cluster):
 
     def _refuse(self, request: Request, batch: Batch, error: str) -> None:
         request.refused = [*(request.refused or ()), batch]
-        request.errors = {**(request.errors or {}), batch: error}
+        request.errors[batch] = error
 
     def refuse_all(self, request: Request, partition: Partition, error: str) -> None:
         """A partition's batches in a request that was waiting are not acknowledged."""

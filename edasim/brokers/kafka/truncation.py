@@ -31,7 +31,7 @@ class Ending(NamedTuple):
     records: list[Record]
     markers: list[Marker]
     end: int
-    batches: list[Batched] = []
+    batches: list[Batched]
 
     def below(self, offset: int) -> Ending:
         """The part of it that is below an offset."""
@@ -50,10 +50,12 @@ class Ending(NamedTuple):
         return Ending(self.records + other.records, self.markers + other.markers, other.end,
                       self.batches + other.batches)
 
+    def _by_offset(self) -> dict[int, Record | Marker]:
+        return {**{one.offset: one for one in self.records}, **{one.offset: one for one in self.markers}}
+
     def common_end(self, other: Ending, begin: int) -> int:
         """Up to where two endings that begin at the same offset are one and the same."""
-        mine = {one.offset: one for one in (*self.records, *self.markers)}
-        theirs = {one.offset: one for one in (*other.records, *other.markers)}
+        mine, theirs = self._by_offset(), other._by_offset()
         upto = min(self.end, other.end)
         different = [offset for offset in {*mine, *theirs}
                      if offset < upto and mine.get(offset) is not theirs.get(offset)]
@@ -64,7 +66,7 @@ def cut(partition: SegmentedPartition, offset: int) -> Ending:
     """End the log at an offset; returns what stood there."""
     records, stability = partition.records, partition.stability
     first = bisect_left(records, offset, key=_OFFSET)
-    ending = Ending(records[first:], [one for one in stability.markers if one.offset >= offset], partition.end)
+    ending = Ending(records[first:], [one for one in stability.markers if one.offset >= offset], partition.end, [])
     del records[first:]
     partition._end = offset
     partition.log_start = min(partition.log_start, offset)

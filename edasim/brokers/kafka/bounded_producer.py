@@ -118,7 +118,8 @@ class BoundedProducer(Producer):
             self._put(partition, record)
 
     def _has_room(self, partition: Partition, size: int) -> bool:
-        return self.buffer.bytes_for(self.node_of(partition), partition, size) <= self.free_bytes
+        needed: int = self.buffer.bytes_for(self.node_of(partition), partition, size)
+        return needed <= self.free_bytes
 
     def _put(self, partition: Partition, record: Outgoing) -> None:
         now_ns, node = self.clock.now_ns, self.node_of(partition)

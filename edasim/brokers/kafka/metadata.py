@@ -55,13 +55,15 @@ class Metadata(dict[Partition, int]):
         self.client = client
         self.to_broker, self.to_client = links
         self.standing = standing
-        self.unreachable: set[int] = set()
+        self.unreachable = {node.index for node in cluster.brokers if not node.alive}
         self._backoff_ns: int = options["reconnect.backoff.ms"] * MILLISECOND
         self._backoff_max_ns: int = options["reconnect.backoff.max.ms"] * MILLISECOND
         self._jitter = cluster.world.draws.sequential("reconnect backoff", name)
         self._tries = 0
         self._asking = False
         cluster.clients.append(self)
+        if self.unreachable:
+            self.refresh()
 
     def __missing__(self, partition: Partition) -> int:
         leader = self[partition] = self.cluster.published(partition)

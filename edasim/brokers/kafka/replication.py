@@ -233,11 +233,15 @@ class ReplicatedCluster(Cluster):
     # --- a produce request ------------------------------------------------------------------------------------
 
     def receive(self, request: Request) -> None:
-        """Append the batches of a request; at a node that is gone there is nobody to answer."""
-        if self.brokers[request.node].alive:
+        """Append the batches of a request; at a node that is gone there is nobody, and the connection breaks."""
+        node, producer = self.brokers[request.node], request.producer
+        if node.alive:
             request.errors = {}
             super().receive(request)
-        elif request.producer.acks == "0":
+            return
+        assert isinstance(producer, FailoverProducer), "no other finds its leaders"
+        producer.metadata.connection_breaks(node)
+        if producer.acks == "0":
             self.lost(request.batches[0].records[0][0].id)
 
     def _append(self, request: Request, batch: Batch) -> None:

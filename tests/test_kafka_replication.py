@@ -406,6 +406,17 @@ def test_a_producer_keeps_what_it_cannot_send_until_there_is_a_leader_and_in_its
     assert (kafka.log(), kafka.accepted()) == (list("abcdefgh"), list("abcdefgh"))
 
 
+def test_a_batch_whose_leader_has_changed_does_not_wait_out_its_backoff() -> None:
+    """KIP-951: the backoff is for a leader that was asked before."""
+    kafka = Replicas()
+    writer = kafka.producer(retry_backoff_ms=30_000, retry_backoff_max_ms=30_000)
+    kafka.advance(1)
+    writer.send("a")
+    kafka.kill(1)
+    kafka.advance(12 * SECOND_MS)
+    assert (kafka.leader, kafka.accepted()) == (2, ["a"])
+
+
 def test_what_waits_for_a_leader_is_given_up_after_delivery_timeout() -> None:
     kafka = Replicas(replicas=1, nodes=1)
     kafka.kill(1)

@@ -1,7 +1,7 @@
 """A Kafka cluster: topics, their partitions on broker nodes, and what happens to a produce request."""
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,7 +13,7 @@ from edasim.brokers.kafka.accumulator import Batch
 from edasim.brokers.kafka.compaction import Cleaner
 from edasim.brokers.kafka.log import Partition
 from edasim.brokers.kafka.partitioner import partition_for
-from edasim.brokers.kafka.producer import Request
+from edasim.brokers.kafka.producer import Producer, Request
 from edasim.brokers.kafka.retention import RetentionCheck
 from edasim.brokers.kafka.segments import SegmentedPartition, needs_segments
 from edasim.core.draws import Law, SequentialDraw, StreamBundle
@@ -61,11 +61,16 @@ class Cluster:
     """`nodes` brokers; partition leaders are spread over them in turn.  While `refusing` holds a share, requests
     are answered with an error that a producer retries."""
 
+    producer_kind: type[Producer] = Producer
+    """What its producers are."""
+
     def __init__(self, world: World, times: ClusterTimes, nodes: int,
                  options: Mapping[str, Any] | None = None) -> None:
         self.world = world
         self.times = times
         self.nodes = nodes
+        self.lines = nodes
+        """How many places a producer sorts its batches to."""
         self.topics: dict[str, Topic] = {}
         self.refusing: list[float] = []
         self.keeps_segments = False
@@ -94,8 +99,7 @@ class Cluster:
         return topic
 
     def _add_partitions(self, topic: Topic, options: Mapping[str, Any], service: str = "", detail: str = "") -> None:
-        kind = (partial(SegmentedPartition, options=options) if self.keeps_segments or needs_segments(options)
-                else Partition)
+        kind = self._kind_of_partition(options)
         name = topic.name
         partitions = [
             kind(
@@ -126,6 +130,12 @@ class Cluster:
         for partition in partitions:
             partition.configure(options)
         self._look_after(partitions)
+
+    def _kind_of_partition(self, options: Mapping[str, Any]) -> Callable[..., Partition]:
+        """What a topic's partitions are made of."""
+        if self.keeps_segments or needs_segments(options):
+            return partial(SegmentedPartition, options=options)
+        return Partition
 
     def _look_after(self, partitions: list[SegmentedPartition]) -> None:
         """Have old records removed: compacted logs by the cleaner's thread, others by the retention check."""

@@ -6,13 +6,17 @@ The engine's Member fetches and polls; this stands where its group would.  Sourc
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edasim.brokers.kafka.log import Partition
 from edasim.brokers.kafka.progress import Deliveries
-from edasim.brokers.kafka.segmented_fetch import SegmentedFetch
+from edasim.brokers.kafka.replicas import ReplicatedPartition
+from edasim.brokers.kafka.failover_fetch import FailoverFetch
 from edasim.core.journal import Place
 from edasim.core.world import World
+
+if TYPE_CHECKING:
+    from edasim.brokers.kafka.member import Member
 
 
 class Alone:
@@ -20,7 +24,7 @@ class Alone:
     offset of the log; None: nowhere.
     """
 
-    fetch_kind = SegmentedFetch
+    fetch_kind = FailoverFetch
 
     def __init__(self, world: World, name: str, options: Mapping[str, Any],
                  lost_place: Callable[[Partition, int], int | None]) -> None:
@@ -31,12 +35,19 @@ class Alone:
         self.overtaken = lost_place
         self.committed: dict[Partition, int] = {}
         self.deliveries: dict[Partition, Deliveries] = {}
+        self.members: dict[str, Member] = {}
 
     def prepare(self, partition: Partition, offset: int) -> None:
         """A partition is about to be read from an offset."""
         if partition not in self.deliveries:
             place = Place("group", f"{self.name} {partition.name}", self.name)
             self.deliveries[partition] = Deliveries(self.world, place, offset)
+            assert isinstance(partition, ReplicatedPartition), "a client's cluster has no others"
+            partition.groups.append(self)  # type: ignore[arg-type]
+
+    def truncated(self, partition: Partition, offset: int) -> None:
+        """The log ends at an offset now, and what comes there next was never delivered."""
+        self.deliveries[partition].upto = min(self.deliveries[partition].upto, offset)
 
     def commit(self, request: Any) -> None:
         """Never asked: its consumer commits for itself."""

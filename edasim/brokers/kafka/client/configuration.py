@@ -141,11 +141,19 @@ def producer_options(conf: Configuration) -> dict[str, Any]:
         "request.timeout.ms": min(conf["socket.timeout.ms"], timeout_ms - linger_ms),
         "delivery.timeout.ms": timeout_ms,
         "max.in.flight.requests.per.connection": min(conf["max.in.flight.requests.per.connection"], 2**31 - 1),
-        "reconnect.backoff.ms": conf["reconnect.backoff.ms"],
-        "reconnect.backoff.max.ms": max(conf["reconnect.backoff.ms"], conf["reconnect.backoff.max.ms"]),
+        **_reconnects(conf),
+        # How much fits is what the client itself says, record by record (queue.buffering.max.kbytes).
+        "buffer.memory": 2**62,
+        "max.request.size": max(conf["batch.size"], conf["message.max.bytes"]),
         "transactional.id": conf["transactional.id"],
         "transaction.timeout.ms": conf["transaction.timeout.ms"],
     }
+
+
+def _reconnects(conf: Configuration) -> dict[str, Any]:
+    least_ms = conf["reconnect.backoff.ms"]
+    return {"reconnect.backoff.ms": least_ms, "reconnect.backoff.max.ms": max(least_ms,
+                                                                              conf["reconnect.backoff.max.ms"])}
 
 
 def consumer_options(conf: Configuration) -> dict[str, Any]:
@@ -165,6 +173,7 @@ def consumer_options(conf: Configuration) -> dict[str, Any]:
         "max.partition.fetch.bytes": conf["fetch.message.max.bytes"],
         "max.poll.interval.ms": conf["max.poll.interval.ms"],
         "group.protocol": conf["group.protocol"],
+        **_reconnects(conf),
         "group.instance.id": conf["group.instance.id"],
     }
     if conf["group.protocol"] == "classic":

@@ -60,6 +60,7 @@ class Consumer:
         alone = Alone(self._kafka.world, self._name, options, self._overtaken)
         member = Member(self._kafka.world, alone, self._name, self._links, options)  # type: ignore[arg-type]
         member.on_failure = lambda: None
+        alone.members[member.name] = member
         reading = Reading(self._kafka, self._conf, member)
         reading.begin = self._begin
         return reading

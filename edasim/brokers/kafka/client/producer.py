@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MS = 1_000_000
 KILOBYTE = 1024
+_NAMES = {"TIMED_OUT": "_MSG_TIMED_OUT", "BUFFER_EXHAUSTED": "_QUEUE_FULL", "NETWORK_EXCEPTION": "_TRANSPORT"}
 Report = Callable[[KafkaError | None, Message], None]
 
 
@@ -52,8 +53,7 @@ class Producer:
         self._name = kafka.client_name("producer", conf["client.id"])
         self._links = kafka.links(self._name)
         options = resolve("kafka producer", kafka.version, producer_options(conf))
-        self._engine = self._make_engine(options)
-        self._engine.buffer.most = conf["batch.num.messages"]  # type: ignore[attr-defined]
+        self._engine = ReportingProducer(kafka.cluster, self._name, self._links, options, conf["batch.num.messages"])
         self._knowledge = Knowledge(kafka, self._links, conf, True, self._topic_known)
         self._partitioner = Partitioner(conf["partitioner"], conf["sticky.partitioning.linger.ms"] * MS,
                                         kafka.world.draws.sequential("client partitioner", self._name))
@@ -62,9 +62,6 @@ class Producer:
         self._outstanding = 0
         self._outstanding_bytes = 0
         self._closed = False
-
-    def _make_engine(self, options: dict[str, Any]) -> ReportingProducer:
-        return ReportingProducer(self._kafka.cluster, self._name, self._links, options)
 
     # --- produce ----------------------------------------------------------------------------------------------
 
@@ -116,7 +113,7 @@ class Producer:
     def _topic_known(self, topic: str, count: int) -> None:
         for sending in self._waiting.pop(topic, []):
             if not count:
-                self._report(sending, KafkaError("_UNKNOWN_TOPIC", f'the cluster has no topic "{topic}"'))
+                self._report(sending, KafkaError("UNKNOWN_TOPIC_OR_PART", f'the cluster has no topic "{topic}"'))
             elif sending.partition >= count:
                 self._report(sending, KafkaError("_UNKNOWN_PARTITION"))
             else:
@@ -137,7 +134,7 @@ class Producer:
         if ok and engine.next_offset >= 0 and engine.acks != "0":
             offset = engine.next_offset
             engine.next_offset += 1
-        self._report(sending, None if ok else KafkaError(engine.reason), offset)
+        self._report(sending, None if ok else KafkaError(_NAMES.get(engine.error, engine.error)), offset)
 
     def _report(self, sending: Sending, error: KafkaError | None, offset: int = OFFSET_INVALID) -> None:
         self._outstanding -= 1

@@ -4,40 +4,42 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from edasim.brokers.kafka.accumulator import Accumulator, Batch, Outgoing
+from edasim.brokers.kafka.accumulator import Batch, Outgoing
+from edasim.brokers.kafka.bounded_producer import BoundedAccumulator
 from edasim.brokers.kafka.client.values import OFFSET_INVALID
+from edasim.brokers.kafka.failover_producer import FailoverProducer
 from edasim.brokers.kafka.log import Partition
-from edasim.brokers.kafka.producer import Producer
 from edasim.core.link import Link
 
 if TYPE_CHECKING:
     from edasim.brokers.kafka.cluster import Cluster
 
 
-class CountingAccumulator(Accumulator):
+class CountingAccumulator(BoundedAccumulator):
     """A buffer whose batches hold at most batch.num.messages records."""
 
-    most = 2**31
+    most_records = 2**31
 
-    def add(self, partition: Partition, record: Outgoing, now_ns: int) -> int:
+    def add(self, node: int, partition: Partition, record: Outgoing, now_ns: int) -> int:
         """Put a record into the last batch of its partition, or a new one; returns when the partition is ready."""
-        batches = self.lines[partition.node].get(partition)
-        if batches and len(batches[-1].records) >= self.most:
+        batches = self.lines[node].get(partition)
+        if batches and len(batches[-1].records) >= self.most_records:
             batches[-1].ready_ns = min(batches[-1].ready_ns, now_ns)
             batches.append(Batch(partition, now_ns + self.linger_ns, now_ns + self.delivery_timeout_ns))
-        return super().add(partition, record, now_ns)
+        return super().add(node, partition, record, now_ns)
 
 
-class ReportingProducer(Producer):
-    """`next_offset` is where the record stands whose answer is being given, `reason` why it failed."""
+class ReportingProducer(FailoverProducer):
+    """`next_offset` is where the record stands whose answer is being given, `error` why it failed."""
 
-    def __init__(self, cluster: Cluster, name: str, links: tuple[Link, Link], options: Mapping[str, Any]) -> None:
+    def __init__(self, cluster: Cluster, name: str, links: tuple[Link, Link], options: Mapping[str, Any],
+                 most_records: int) -> None:
         super().__init__(cluster, name, links, options)
         plain = self.buffer
-        self.buffer = CountingAccumulator(cluster.nodes, plain.batch_bytes, plain.linger_ns, plain.delivery_timeout_ns)
+        self.buffer = CountingAccumulator(cluster.lines, plain.batch_bytes, plain.linger_ns, plain.delivery_timeout_ns)
+        self.buffer.most_bytes = plain.most_bytes
+        self.buffer.most_records = most_records
         self.next_offset = OFFSET_INVALID
-        self.reason = ""
-        self._refusals: dict[Batch, str] = {}
 
     def hurry(self) -> None:
         """What lingers leaves now."""
@@ -45,18 +47,13 @@ class ReportingProducer(Producer):
         for batch in self.buffer.batches():
             if not batch.tries:
                 batch.ready_ns = min(batch.ready_ns, now_ns)
-        for node in range(self.cluster.nodes):
+        for node in range(self.cluster.lines):
             self._drain(node)
 
     def _complete(self, batch: Batch, ok: bool) -> None:
         if not batch.done:
             self.next_offset = first_offset(batch) if ok else OFFSET_INVALID
-            self.reason = "" if ok else self._refusals.pop(batch, "_MSG_TIMED_OUT")
         super()._complete(batch, ok)
-
-    def _failed_for_good(self, batch: Batch, error: str) -> None:
-        self._refusals[batch] = error
-        super()._failed_for_good(batch, error)  # type: ignore[misc]
 
 
 def first_offset(batch: Batch) -> int:

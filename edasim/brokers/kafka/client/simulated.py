@@ -14,8 +14,10 @@ from edasim.brokers.kafka.client.metadata import BrokerMetadata, ClusterMetadata
 from edasim.brokers.kafka.client.payload import Payload
 from edasim.brokers.kafka.client.producer import Producer
 from edasim.brokers.kafka.client.stepping import Stepper, answered, ask
-from edasim.brokers.kafka.cluster import Cluster, ClusterTimes, Topic
-from edasim.brokers.kafka.log import Partition, Record
+from edasim.brokers.kafka.cluster import ClusterTimes, Topic
+from edasim.brokers.kafka.log import Record
+from edasim.brokers.kafka.replicas import ReplicatedPartition
+from edasim.brokers.kafka.replication import ReplicatedCluster
 from edasim.core.distribution import parse_distribution
 from edasim.core.link import Link
 from edasim.core.message import Message as EngineMessage
@@ -78,8 +80,7 @@ class SimulatedKafka:
         self.world.clock.advance(begins_ms * MS)
         self.stepper = Stepper(self.world)
         append = parse_distribution(DEFAULT_LATENCIES["append"]).quantile_ns
-        self.cluster = Cluster(self.world, ClusterTimes(self._hop, append), brokers, self.options)
-        self.cluster.keeps_segments = True
+        self.cluster = ReplicatedCluster(self.world, ClusterTimes(self._hop, append), brokers, self.options)
         self._payloads: dict[int, Payload] = {}
         self._names: dict[str, int] = {}
         self._groups: dict[str, GroupOffsets] = {}
@@ -128,11 +129,38 @@ class SimulatedKafka:
 
     def leader(self, topic: str, partition: int) -> int:
         """The number of the broker that leads a partition; -1 while none does."""
-        return self._partition_metadata(self._topic(topic), partition).leader
+        self.partition(topic, partition)
+        return self.cluster.leader(topic, partition) or -1
 
     def in_sync(self, topic: str, partition: int) -> list[int]:
         """The numbers of the brokers in the ISR of a partition, ascending."""
-        return sorted(self._partition_metadata(self._topic(topic), partition).isrs)
+        self.partition(topic, partition)
+        return sorted(self.cluster.in_sync(topic, partition))
+
+    def eligible_leaders(self, topic: str, partition: int) -> list[int]:
+        """The eligible leader replicas of a partition (KIP-966), ascending."""
+        return sorted(index + 1 for index in self.partition(topic, partition).known.eligible)
+
+    def kill_broker(self, broker: int) -> None:
+        """A broker dies without a goodbye; what is on its disk stays."""
+        self.cluster.kill(self._broker(broker))
+
+    def stop_broker(self, broker: int) -> None:
+        """A broker hands over its leaderships and leaves; returns when it has gone."""
+        node = self.cluster.brokers[self._broker(broker) - 1]
+        self.cluster.stop(broker)
+        self.stepper.until(lambda: not node.alive, None)
+
+    def start_broker(self, broker: int) -> None:
+        """A broker comes back with the data it had; returns when it answers."""
+        node = self.cluster.brokers[self._broker(broker) - 1]
+        self.cluster.start(broker)
+        self.stepper.until(lambda: node.alive, None)
+
+    def _broker(self, number: int) -> int:
+        if not 1 <= number <= self.brokers:
+            raise ValueError(f"there is no broker {number}: they are numbered 1 to {self.brokers}")
+        return number
 
     # --- topics -----------------------------------------------------------------------------------------------
 
@@ -154,11 +182,15 @@ class SimulatedKafka:
     def create_topic(self, name: str, options: dict[str, Any], config: Mapping[str, Any],
                      assigned: list[list[int]] | None = None) -> None:
         """At the controller: a topic with resolved options; `config` is what was named of them."""
+        for number, nodes in enumerate(assigned or []):
+            self.cluster.chosen[f"{name}-{number}"] = nodes
         self.cluster.create_topic(name, options)
         self._configs[name] = (options, dict(config))
 
     def delete_topic(self, name: str) -> None:
         """At the controller: a topic is gone with its records."""
+        for partition in self.cluster.topics[name].partitions:
+            self.cluster.chosen.pop(partition.name, None)
         self.cluster.delete_topic(name)
         del self._configs[name]
 
@@ -181,12 +213,14 @@ class SimulatedKafka:
         self._configs[name] = (options, dict(config))
         self.cluster.configure_topic(name, options)
 
-    def partition(self, topic: str, number: int) -> Partition:
+    def partition(self, topic: str, number: int) -> ReplicatedPartition:
         """The engine's partition; KafkaException when there is none."""
         partitions = self._topic(topic).partitions
         if not 0 <= number < len(partitions):
             raise failure("UNKNOWN_TOPIC_OR_PART", f'topic "{topic}" has no partition {number}')
-        return partitions[number]
+        found = partitions[number]
+        assert isinstance(found, ReplicatedPartition), "this cluster makes no others"
+        return found
 
     def one_partition(self, name: str, number: int) -> Topic:
         """A topic as a producer sees it that has chosen the partition already."""
@@ -212,9 +246,11 @@ class SimulatedKafka:
         return ClusterMetadata("simulated", CONTROLLER, brokers, topics)
 
     def _partition_metadata(self, topic: Topic, number: int) -> PartitionMetadata:
-        leader = topic.partitions[number].node
-        replicas = [(leader + place) % self.brokers + 1 for place in range(topic.replicas)]
-        return PartitionMetadata(number, leader + 1, replicas, list(replicas))
+        partition = self.partition(topic.name, number)
+        leader = self.cluster.leader(topic.name, number) or -1
+        error = None if leader > 0 else KafkaError("LEADER_NOT_AVAILABLE")
+        return PartitionMetadata(number, leader, [index + 1 for index in partition.rules.replicas],
+                                 list(self.cluster.in_sync(topic.name, number)), error)
 
     # --- records ----------------------------------------------------------------------------------------------
 

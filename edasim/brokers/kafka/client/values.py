@@ -80,12 +80,12 @@ class Message:
         return self._topic
 
     def partition(self) -> int | None:
-        """The number of the partition."""
-        return self._partition
+        """The number of the partition; None when none was chosen."""
+        return None if self._partition is None or self._partition < 0 else self._partition
 
     def offset(self) -> int | None:
-        """The offset, -1001 (OFFSET_INVALID) when it is not known."""
-        return self._offset
+        """The offset; None when it is not known, as after acks=0."""
+        return None if self._offset is None or self._offset < 0 else self._offset
 
     def key(self) -> bytes | None:
         """The key as bytes, None without one."""

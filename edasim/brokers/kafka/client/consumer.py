@@ -4,9 +4,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from edasim.brokers.kafka.client.alone import Alone
+from edasim.brokers.kafka.client.client_member import ClientMember
 from edasim.brokers.kafka.client.configuration import Configuration, consumer_options
 from edasim.brokers.kafka.client.errors import KafkaError, KafkaException, failure
+from edasim.brokers.kafka.client.membership import Callback, Membership
 from edasim.brokers.kafka.client.reading import Reading, Track
 from edasim.brokers.kafka.client.stepping import answered, ask
 from edasim.brokers.kafka.client.values import (
@@ -19,17 +20,16 @@ from edasim.brokers.kafka.client.values import (
     checked_places,
 )
 from edasim.brokers.kafka.log import Partition
-from edasim.brokers.kafka.member import Member
 from edasim.core.clock import SECOND
 from edasim.scenario.broker_options import OptionError, resolve
 
 if TYPE_CHECKING:
+    from edasim.brokers.kafka.client.coordinator import ClientGroup
     from edasim.brokers.kafka.client.metadata import ClusterMetadata
     from edasim.brokers.kafka.client.simulated import SimulatedKafka
 
 MS = 1_000_000
 FOREVER_S = 3600.0
-Told = Callable[["Consumer", list[TopicPartition]], None]
 
 
 class Consumer:
@@ -40,30 +40,61 @@ class Consumer:
     """
 
     def __init__(self, kafka: SimulatedKafka, conf: Configuration) -> None:
-        self._kafka = kafka
-        self._conf = conf
+        self.kafka = kafka
+        self.conf = conf
         self._clock = kafka.world.clock
         self._name = kafka.client_name("consumer", conf["client.id"])
-        self._links = kafka.links(self._name)
+        self.links = kafka.links(self._name)
         try:
             self._options = resolve("kafka consumer", kafka.version, consumer_options(conf))
         except OptionError as error:
             raise failure("_INVALID_ARG", str(error)) from None
-        self._offsets = kafka.group_offsets(conf["group.id"])
-        self._reading = self._read_alone()
+        group = kafka.group(conf["group.id"], self._options)
+        options = {**self._options, "enable.auto.commit": False}
+        member = ClientMember(group, self._name, self.links, options, self)
+        self.reading = Reading(kafka, conf, member)
+        self.reading.begin = self._begin
+        self._membership = Membership(self, member, group)
         self._closed = False
         if conf["enable.auto.commit"] and conf["auto.commit.interval.ms"] > 0:
             self._auto_commit_later()
 
-    def _read_alone(self) -> Reading:
-        options = {**self._options, "enable.auto.commit": False}
-        alone = Alone(self._kafka.world, self._name, options, self._overtaken)
-        member = Member(self._kafka.world, alone, self._name, self._links, options)  # type: ignore[arg-type]
-        member.on_failure = lambda: None
-        alone.members[member.name] = member
-        reading = Reading(self._kafka, self._conf, member)
-        reading.begin = self._begin
-        return reading
+    @property
+    def _group(self) -> ClientGroup:
+        return self.kafka.group(self.conf["group.id"], self._options)
+
+    # --- subscription -----------------------------------------------------------------------------------------
+
+    def subscribe(self, topics: list[str], on_assign: Callback | None = None, on_revoke: Callback | None = None,
+                  on_lost: Callback | None = None) -> None:
+        """Read topics together with the other members of the group; names that begin with ^ are patterns.
+
+        poll() and close() run the callbacks `on_assign(consumer, partitions)`, `on_revoke` and `on_lost` (without it,
+        on_revoke) when partitions come and go.
+        """
+        self._open()
+        if not isinstance(topics, (list, tuple)) or not all(isinstance(topic, str) for topic in topics):
+            raise TypeError("expected a list of topic names")
+        if not topics:
+            raise failure("_INVALID_ARG", "a subscription names at least one topic; unsubscribe() ends it")
+        self._membership.subscribe(list(topics), {"on_assign": on_assign, "on_revoke": on_revoke, "on_lost": on_lost})
+
+    def unsubscribe(self) -> None:
+        """Leave the group and read nothing."""
+        self._open()
+        self._membership.unsubscribe()
+
+    def rebalance_begins(self) -> None:
+        """The group is to share its partitions anew; for the engine to call."""
+        self._membership.rebalance_begins()
+
+    def assignment_arrives(self, partitions: list[Partition], generation: int) -> None:
+        """The group has shared its partitions; for the engine to call."""
+        self._membership.assignment_arrives(partitions, generation)
+
+    def refused(self, error: str) -> None:
+        """The group does not take this consumer; for the engine to call."""
+        self._membership.refused(error)
 
     # --- assignment -------------------------------------------------------------------------------------------
 
@@ -73,8 +104,9 @@ class Consumer:
         """
         places = checked_places(partitions)
         self._open()
-        self._reading.remove([track.place for track in list(self._reading.tracks.values())])
-        self._reading.add(places)
+        self._membership.assigned_by_hand()
+        self.reading.remove([track.place for track in list(self.reading.tracks.values())])
+        self.reading.add(places)
 
     def unassign(self) -> None:
         """Read nothing."""
@@ -84,21 +116,22 @@ class Consumer:
         """Read these as well."""
         self._open()
         for place in checked_places(partitions):
-            if place.place in self._reading.tracks:
+            if place.place in self.reading.tracks:
                 raise failure("_CONFLICT", f"{place.topic} [{place.partition}] is already part of the assignment")
-        self._reading.add(partitions)
+        self._membership.assigned_by_hand()
+        self.reading.add(partitions)
 
     def incremental_unassign(self, partitions: list[TopicPartition]) -> None:
         """Read these no more."""
         self._open()
         for place in checked_places(partitions):
             self._track(place, "_INVALID_ARG")
-        self._reading.remove(partitions)
+        self.reading.remove(partitions)
 
     def assignment(self) -> list[TopicPartition]:
         """What is read now."""
         self._open()
-        return [TopicPartition(*key, track.place.offset) for key, track in self._reading.tracks.items()]
+        return [TopicPartition(*key, track.place.offset) for key, track in self.reading.tracks.items()]
 
     # --- where to begin ---------------------------------------------------------------------------------------
 
@@ -111,37 +144,37 @@ class Consumer:
             if track.lookup != lookup:
                 return
             if isinstance(value, KafkaError):
-                self._reading.give_up(track, value)
+                self.reading.give_up(track, value)
             elif value is None:
                 self._reset(track)
             else:
-                self._reading.start(track, value)
+                self.reading.start(track, value)
 
         if offset >= 0:
-            self._reading.start(track, offset)
+            self.reading.start(track, offset)
         elif offset in (OFFSET_BEGINNING, OFFSET_END):
-            ask(self._links, lambda: self._reading.logical(track.partition, offset), found)
+            ask(self.links, lambda: self.reading.logical(track.partition, offset), found)
         else:
-            ask(self._links, lambda: self._offsets.stable(track.key()), found)
+            ask(self.links, lambda: self._group.committed_offset(track.key()), found)
 
     def _reset(self, track: Track) -> None:
         """There is no committed offset: auto.offset.reset decides."""
         offset = {"earliest": OFFSET_BEGINNING, "latest": OFFSET_END}.get(self._options["auto.offset.reset"])
         if offset is None:
-            self._reading.give_up(track, KafkaError("_AUTO_OFFSET_RESET"))
+            self.reading.give_up(track, KafkaError("_AUTO_OFFSET_RESET"))
         else:
             self._begin(track, offset)
 
-    def _overtaken(self, partition: Partition, position: int) -> int | None:
-        """A position is no offset of the log: go on by auto.offset.reset, or stand still with an error."""
+    def overtaken(self, partition: Partition, position: int) -> int | None:
+        """A position is no offset of the log: go on by auto.offset.reset, or (None) stand still with an error."""
         policy = self._options["auto.offset.reset"]
         if policy == "earliest":
             return partition.log_start
         if policy == "latest":
-            return self._reading.limit(partition)
-        track = self._reading.tracks.get((partition.topic, partition.number))
+            return self.reading.limit(partition)
+        track = self.reading.tracks.get((partition.topic, partition.number))
         if track is not None and not track.failed:
-            self._reading.give_up(track, KafkaError("_AUTO_OFFSET_RESET"))
+            self.reading.give_up(track, KafkaError("_AUTO_OFFSET_RESET"))
         return None
 
     # --- poll -------------------------------------------------------------------------------------------------
@@ -149,10 +182,19 @@ class Consumer:
     def poll(self, timeout: float | None = None) -> Message | None:
         """The next record or event; None when none comes within `timeout` seconds (None: an hour) of simulated time."""
         self._open()
-        reading = self._reading
-        reading.look()
-        self._kafka.stepper.until(lambda: bool(reading.queue), timeout)
+        reading, membership = self.reading, self._membership
+        deadline_ns = self._clock.now_ns + round((FOREVER_S if timeout is None or timeout < 0 else timeout) * SECOND)
+        membership.poll_begins()
+        while True:
+            if not reading.queue:
+                membership.serve()
+            reading.look()
+            left_s = max(0.0, (deadline_ns - self._clock.now_ns) / SECOND)
+            self.kafka.stepper.until(lambda: bool(reading.queue or membership.chores), left_s)
+            if reading.queue or self._clock.now_ns >= deadline_ns:
+                break
         reading.rest()
+        membership.poll_ends()
         return reading.take()
 
     def consume(self, num_messages: int = 1, timeout: float = -1) -> list[Message]:
@@ -173,7 +215,7 @@ class Consumer:
     def position(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
         """The offset after the last record that poll() gave; OFFSET_INVALID (-1001) before the first."""
         self._open()
-        tracks = self._reading.tracks
+        tracks = self.reading.tracks
         return [TopicPartition(*one.place, tracks[one.place].position if one.place in tracks else OFFSET_INVALID)
                 for one in checked_places(partitions)]
 
@@ -183,24 +225,24 @@ class Consumer:
         track = self._track(partition, "_STATE")
         if partition.offset in (OFFSET_STORED, OFFSET_INVALID):
             raise failure("_INVALID_ARG", "seek needs an offset: a number, OFFSET_BEGINNING or OFFSET_END")
-        self._reading.seek(track, partition.offset)
+        self.reading.seek(track, partition.offset)
 
     def pause(self, partitions: list[TopicPartition]) -> None:
         """Give no records of these until resume(); they stay assigned."""
         self._open()
-        self._reading.pause(self._known(partitions), True)
+        self.reading.pause(self._known(partitions), True)
 
     def resume(self, partitions: list[TopicPartition]) -> None:
         """Go on with these where they are."""
         self._open()
-        self._reading.pause(self._known(partitions), False)
+        self.reading.pause(self._known(partitions), False)
 
     def _known(self, partitions: list[TopicPartition]) -> list[Track]:
-        tracks = self._reading.tracks
+        tracks = self.reading.tracks
         return [tracks[one.place] for one in checked_places(partitions) if one.place in tracks]
 
     def _track(self, place: TopicPartition, error: str) -> Track:
-        track = self._reading.tracks.get(place.place)
+        track = self.reading.tracks.get(place.place)
         if track is None:
             raise failure(error, f"{place.topic} [{place.partition}] is not part of the assignment")
         return track
@@ -210,7 +252,7 @@ class Consumer:
     def store_offsets(self, message: Message | None = None, offsets: list[TopicPartition] | None = None) -> None:
         """What the next commit without arguments says; needs enable.auto.offset.store=false."""
         self._open()
-        if self._conf["enable.auto.offset.store"]:
+        if self.conf["enable.auto.offset.store"]:
             raise failure("_INVALID_ARG", "poll() stores offsets by itself: set enable.auto.offset.store to false first")
         for place in self._named(message, offsets) or []:
             track = self._track(place, "_STATE")
@@ -236,34 +278,42 @@ class Consumer:
         """
         self._open()
         places = self._named(message, offsets)
+        if places is None and self._membership.lost:
+            raise failure("_ASSIGNMENT_LOST")
         places = self._stored() if places is None else places
         if not places:
             if asynchronous:
                 return None
             raise failure("_NO_OFFSET")
-        reply = ask(self._links, lambda: self._commit_at_broker(places), lambda value: self._committed(places, value))
+        reply = ask(self.links, lambda: self._commit_at_broker(places), lambda value: self._committed(places, value))
         if asynchronous:
             return None
-        answered(self._kafka.stepper, reply, None, "committing")
+        answered(self.kafka.stepper, reply, None, "committing")
         return places
 
     def _stored(self) -> list[TopicPartition]:
         """What poll() has given and no commit has said."""
-        return [TopicPartition(*track.key(), track.stored, track.metadata) for track in self._reading.tracks.values()
+        return [TopicPartition(*track.key(), track.stored, track.metadata) for track in self.reading.tracks.values()
                 if track.stored >= 0 and track.stored != track.committed]
 
     def _commit_at_broker(self, places: list[TopicPartition]) -> None:
-        self._offsets.commit(places)
+        member = self._membership
+        self._group.commit_from(self.reading.member if member.joined or member.lost else None, places)
 
     def _committed(self, places: list[TopicPartition], value: Any) -> None:
         error = value if isinstance(value, KafkaError) else None
         for place in places:
-            track = self._reading.tracks.get(place.place)
+            track = self.reading.tracks.get(place.place)
             if track is not None and error is None:
                 track.committed = place.offset
-        told = self._conf.get("on_commit")
+        told = self.conf.get("on_commit")
         if told is not None:
             told(error, places)
+
+    def commit_before_losing(self, lost: bool) -> None:
+        """With enable.auto.commit what is stored is committed before partitions go, if they are not lost already."""
+        if self.conf["enable.auto.commit"] and not lost and self._stored():
+            self.commit()
 
     def _auto_commit_later(self) -> None:
         """librdkafka commits in the background, also while the application does not poll."""
@@ -274,20 +324,20 @@ class Consumer:
                     self.commit()
                 self._auto_commit_later()
 
-        self._clock.at(self._clock.now_ns + self._conf["auto.commit.interval.ms"] * MS, due)
+        self._clock.at(self._clock.now_ns + self.conf["auto.commit.interval.ms"] * MS, due)
 
     def committed(self, partitions: list[TopicPartition], timeout: float = -1) -> list[TopicPartition]:
         """What the group has committed: each partition with its offset, OFFSET_INVALID (-1001) where there is none."""
         self._open()
         places = checked_places(partitions)
-        found: list[TopicPartition] = self._ask(lambda: [self._offsets.place(one) for one in places], timeout,
+        found: list[TopicPartition] = self._ask(lambda: [self._group.committed_place(one) for one in places], timeout,
                                                 "asking for committed offsets")
         return found
 
     # --- questions --------------------------------------------------------------------------------------------
 
     def _ask(self, at_broker: Callable[[], Any], timeout: float, doing: str) -> Any:
-        return answered(self._kafka.stepper, ask(self._links, at_broker), timeout, doing)
+        return answered(self.kafka.stepper, ask(self.links, at_broker), timeout, doing)
 
     def get_watermark_offsets(self, partition: TopicPartition, timeout: float = -1,
                               cached: bool = False) -> tuple[int, int]:
@@ -295,8 +345,8 @@ class Consumer:
         self._open()
 
         def at_broker() -> tuple[int, int]:
-            found = self._kafka.partition(partition.topic, partition.partition)
-            return found.log_start, self._reading.limit(found)
+            found = self.kafka.partition(partition.topic, partition.partition)
+            return found.log_start, self.reading.limit(found)
 
         low, high = self._ask(at_broker, timeout, "asking for watermarks")
         return low, high
@@ -310,16 +360,16 @@ class Consumer:
         return found
 
     def _by_time(self, place: TopicPartition) -> TopicPartition:
-        partition = self._kafka.partition(place.topic, place.partition)
-        for record in partition.read(partition.log_start, self._reading.limit(partition)):
-            if self._kafka.time_ms(record) >= place.offset:
+        partition = self.kafka.partition(place.topic, place.partition)
+        for record in partition.read(partition.log_start, self.reading.limit(partition)):
+            if self.kafka.time_ms(record) >= place.offset:
                 return TopicPartition(*place.place, record.offset)
         return TopicPartition(*place.place, OFFSET_END)
 
     def list_topics(self, topic: str | None = None, timeout: float = -1) -> ClusterMetadata:
         """The cluster's brokers and topics, or one topic."""
         self._open()
-        return self._kafka.metadata(self._links, topic, timeout)
+        return self.kafka.metadata(self.links, topic, timeout)
 
     # --- the end ----------------------------------------------------------------------------------------------
 
@@ -331,20 +381,26 @@ class Consumer:
         """Commit what is stored (with enable.auto.commit), leave the group, and be of no more use."""
         if self._closed:
             return
-        if self._conf["enable.auto.commit"] and self._stored():
+        if self.conf["enable.auto.commit"] and self._stored() and not self._membership.lost:
             try:
                 self.commit(asynchronous=False)
             except KafkaException:
                 pass
-        self.vanish()
+        self._membership.close()
+        self._closed = True
+        member = self.reading.member
+        self.kafka.stepper.until(lambda: member.name not in self._group.members or member.instance is not None, 1.0)
+        member.die()
 
     def vanish(self) -> None:
         """The process dies: nothing is committed, and the group is not told."""
         self._closed = True
-        self._reading.member.die()
+        self.reading.member.die()
+        if self._membership.joined:
+            self._group.lose(self.reading.member)
 
     def __repr__(self) -> str:
-        held = ", ".join(f"{topic}-{number}" for topic, number in self._reading.tracks) if not self._closed else ""
-        return f"<Consumer {self._name} of group {self._conf['group.id']}: {held or 'nothing assigned'}>"
+        held = ", ".join(f"{topic}-{number}" for topic, number in self.reading.tracks) if not self._closed else ""
+        return f"<Consumer {self._name} of group {self.conf['group.id']}: {held or 'nothing assigned'}>"
 
 

@@ -5,8 +5,9 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from edasim.brokers.kafka.client.client_member import ClientMember
 from edasim.brokers.kafka.client.configuration import Configuration
-from edasim.brokers.kafka.client.errors import KafkaError
+from edasim.brokers.kafka.client.errors import KafkaError, KafkaException
 from edasim.brokers.kafka.client.values import (
     OFFSET_BEGINNING,
     OFFSET_END,
@@ -15,7 +16,6 @@ from edasim.brokers.kafka.client.values import (
     TopicPartition,
 )
 from edasim.brokers.kafka.log import Partition, Record
-from edasim.brokers.kafka.member import Member
 
 if TYPE_CHECKING:
     from edasim.brokers.kafka.client.simulated import SimulatedKafka
@@ -54,7 +54,7 @@ class Reading:
     `begin(track, offset)` looks up where a partition begins, and calls `start`.
     """
 
-    def __init__(self, kafka: SimulatedKafka, conf: Configuration, member: Member) -> None:
+    def __init__(self, kafka: SimulatedKafka, conf: Configuration, member: ClientMember) -> None:
         self.kafka = kafka
         self.conf = conf
         self.clock = kafka.world.clock
@@ -70,14 +70,19 @@ class Reading:
 
     def add(self, places: Iterable[TopicPartition]) -> None:
         """Read these as well, each from its offset (a logical one is looked up)."""
+        added: list[tuple[Track, int]] = []
         for place in places:
             try:
                 partition = self.kafka.partition(place.topic, place.partition)
-            except Exception as error:
-                self.fail(place, getattr(error, "args", [None])[0])
+            except KafkaException as error:
+                self.fail(place, error.args[0])
                 continue
-            track = self.tracks[place.place] = Track(place, partition)
-            self.begin(track, place.offset)
+            self.member.group.know(self.kafka.cluster.topics[place.topic])  # type: ignore[attr-defined]
+            added.append((Track(place, partition), place.offset))
+        self.tracks |= {track.key(): track for track, _ in added}
+        self.tell_member()
+        for track, offset in added:
+            self.begin(track, offset)
 
     def remove(self, places: Iterable[TopicPartition]) -> None:
         """Read these no more."""
@@ -108,11 +113,6 @@ class Reading:
         self._forget(track)
         track.lookup += 1
         track.position = track.told_end = OFFSET_INVALID
-        partition = track.partition
-        if offset >= 0 and track.partition in self.member.assigned and partition.log_start <= offset <= partition.end:
-            track.next = offset
-            self.member.seek(partition, offset)
-            return
         track.next = None
         self.tell_member()
         self.begin(track, offset)
@@ -136,20 +136,22 @@ class Reading:
         self.queue.extend(kept)
 
     def tell_member(self) -> None:
-        """The member reads what is assigned, begun and not paused; what it has already goes on where it is."""
+        """The member has what is assigned, and reads of it what has begun and is not paused."""
         member = self.member
-        wanted = {track.partition: track.next for track in self.tracks.values()
-                  if track.next is not None and not track.paused and not track.failed}
-        if member.alive and wanted.keys() != member.assigned.keys():
-            polling, member.polling = member.polling, True
-            for partition, offset in wanted.items():
-                self.prepare(partition, offset)
-            member.assign(wanted, member.generation)
-            member.polling = polling
-
-    def prepare(self, partition: Partition, offset: int) -> None:
-        """A partition is about to be read."""
-        self.member.group.prepare(partition, offset)  # type: ignore[attr-defined]
+        wanted = {track.partition: track.next or 0 for track in self.tracks.values()}
+        resting = {track.partition for track in self.tracks.values()
+                   if track.next is None or track.paused or track.failed}
+        if wanted.keys() != member.assigned.keys():
+            member.paused |= resting
+            member.take_over(wanted, member.generation)
+        for track in self.tracks.values():
+            if track.partition in member.paused and track.partition not in resting and track.next is not None:
+                member.seek(track.partition, track.next)
+        now_resting = member.paused & resting
+        if resting - now_resting:
+            member.pause(*(resting - now_resting))
+        if member.paused - resting:
+            member.resume(*(member.paused - resting))
 
     # --- polling ----------------------------------------------------------------------------------------------
 
@@ -162,7 +164,7 @@ class Reading:
 
     def rest(self) -> None:
         """The application does something else now."""
-        self.member.polling = False
+        self.member.rest()
 
     def take(self) -> Message | None:
         """What is next in the queue."""

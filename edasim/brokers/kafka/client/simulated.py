@@ -9,7 +9,7 @@ from edasim.brokers.kafka.client.admin import AdminClient
 from edasim.brokers.kafka.client.configuration import CONSUMER, PRODUCER, configured
 from edasim.brokers.kafka.client.consumer import Consumer
 from edasim.brokers.kafka.client.errors import KafkaError, KafkaException, failure
-from edasim.brokers.kafka.client.group_offsets import GroupOffsets
+from edasim.brokers.kafka.client.coordinator import ClientGroup
 from edasim.brokers.kafka.client.metadata import BrokerMetadata, ClusterMetadata, PartitionMetadata, TopicMetadata
 from edasim.brokers.kafka.client.payload import Payload
 from edasim.brokers.kafka.client.producer import Producer
@@ -83,7 +83,7 @@ class SimulatedKafka:
         self.cluster = ReplicatedCluster(self.world, ClusterTimes(self._hop, append), brokers, self.options)
         self._payloads: dict[int, Payload] = {}
         self._names: dict[str, int] = {}
-        self._groups: dict[str, GroupOffsets] = {}
+        self.groups: dict[str, ClientGroup] = {}
         self._views: dict[tuple[str, int], Topic] = {}
         self._configs: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
 
@@ -265,11 +265,11 @@ class SimulatedKafka:
         self._payloads[message.id] = payload
         return message
 
-    def group_offsets(self, group: str) -> GroupOffsets:
-        """The coordinator's memory of a group."""
-        if group not in self._groups:
-            self._groups[group] = GroupOffsets(self, group)
-        return self._groups[group]
+    def group(self, name: str, options: Mapping[str, Any]) -> ClientGroup:
+        """A group as its coordinator has it, made at its first mention."""
+        if name not in self.groups:
+            self.groups[name] = ClientGroup(self, name, options)
+        return self.groups[name]
 
     def message(self, record: Record) -> values.Message:
         """A record as applications see it."""

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from edasim.brokers.kafka.assignors import Assignment, assign
+from edasim.brokers.kafka.assignors import Assignment, assign_as_librdkafka
 from edasim.brokers.kafka.client.client_member import ClientMember
 from edasim.brokers.kafka.client.errors import failure
 from edasim.brokers.kafka.client.values import OFFSET_INVALID, TopicPartition
@@ -78,7 +78,8 @@ class ClientGroup(Group):
         low, high = options["group.min.session.timeout.ms"], options["group.max.session.timeout.ms"]
         if not low * MS <= member.session_ns <= high * MS:
             return "INVALID_SESSION_TIMEOUT"
-        others = [other for other in self._clients() if other is not member and other.instance != member.instance]
+        before = self._same_instance(member)
+        others = [other for other in self._clients() if other not in (member, before)]
         if not self._common([*others, member]):
             return "INCONSISTENT_GROUP_PROTOCOL"
         return ""
@@ -145,8 +146,8 @@ class ClientGroup(Group):
         counts = {name: len(topic.partitions) for name, topic in self.topics.items()
                   if name in wanted and name in self.kafka.cluster.topics}
         owned = {member.name: [(one.topic, one.number) for one in member.assigned] for member in members}
-        return assign(self.strategy, {member.name: member.instance for member in members}, counts,
-                      {member.name: member.subscribed for member in members}, owned)
+        return assign_as_librdkafka(self.strategy, {member.name: member.instance for member in members}, counts,
+                                    {member.name: member.subscribed for member in members}, owned)
 
     def _hand_out(self, assignment: Mapping[str, Sequence[tuple[str, int]]]) -> None:
         self.assignment = {name: list(partitions) for name, partitions in assignment.items()}

@@ -57,6 +57,8 @@ class ReplicatedCluster(Cluster):
         self._delays: list[tuple[SequentialDraw, SequentialDraw]] = []
         self.controller = Controller(self, options)
         self.clients: list[Metadata] = []
+        self.reach: Callable[[bool], None] = lambda reached: None
+        """Told False when the last node has gone, and True when the first one is back."""
         self._readers: dict[Member, Reader] = {}
         lag_phase = world.draws.sequential("phase", "isr expiration")
         for node in self.brokers:
@@ -140,10 +142,14 @@ class ReplicatedCluster(Cluster):
             partition.node_died(node)
         for client in self.clients:
             client.connection_breaks(node)
+        if not any(other.alive for other in self.brokers):
+            self.reach(False)
 
     def _up(self, node: Node, life: int) -> None:
         if node.life != life:
             return
+        if not any(other.alive for other in self.brokers):
+            self.reach(True)
         node.alive = True
         node.phase_ns = self.clock.now_ns
         self.controller.unfence(node)

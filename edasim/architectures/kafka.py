@@ -176,15 +176,19 @@ class Kafka(Brokered[KafkaConsumer]):
 
     def send(self, service: str, message: Message, topic: Topic, retry: Retrying = FIRST,
              done: Callable[[], None] | None = None) -> None:
-        """Publish for a service until the cluster takes it; then `done` runs."""
+        """Publish for a service until the cluster takes it; then `done` runs.  What it never can take is dropped."""
+        producer = self._producer(service)
 
         def answered(_: object, ok: bool) -> None:
-            if not ok:
+            if not ok and producer.fits(message):
                 self.send(service, message, topic, retry, done)
-            elif done is not None:
+                return
+            if not ok:
+                self.dropped(service, message)
+            if done is not None:
                 done()
 
-        self._producer(service).send(message, topic, answered, None, retry)
+        producer.send(message, topic, answered, None, retry)
 
     def dead_lettered(self, service: str, message: Message) -> None:
         """A service gave a message up."""

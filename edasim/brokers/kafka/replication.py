@@ -21,7 +21,7 @@ from edasim.brokers.kafka.accumulator import Batch
 from edasim.brokers.kafka.cluster import BROKER_DEFAULTS, Cluster, ClusterTimes
 from edasim.brokers.kafka.controller import MILLISECOND, Controller
 from edasim.brokers.kafka.failover_fetch import Reader
-from edasim.brokers.kafka.failover_producer import FailoverProducer
+from edasim.brokers.kafka.failover_producer import OUT_OF_ORDER, FailoverProducer
 from edasim.brokers.kafka.log import Partition
 from edasim.brokers.kafka.nodes import NOWHERE, Node
 from edasim.brokers.kafka.producer import Request
@@ -259,6 +259,8 @@ class ReplicatedCluster(Cluster):
             return
         end = partition.end
         super()._append(request, batch)
+        if request.refused and batch in request.refused:
+            request.errors[batch] = OUT_OF_ORDER
         if partition.end > end and request.producer.idempotent:
             partition.note_batch(request.producer.id, batch.epoch, batch.sequence)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 
+from edasim.brokers.kafka.failover_producer import FailoverProducer
 from tests.replica_worlds import Replicas
 
 SECOND_MS = 1000.0
@@ -237,6 +238,20 @@ def test_a_follower_that_lags_leaves_the_isr_and_holds_nobody_up_any_more() -> N
     assert kafka.numbers("shrunk") == [3]
 
 
+def test_a_follower_is_in_sync_again_when_it_has_all_that_shows_and_not_before() -> None:
+    """It fetches one record in 3 ms here."""
+    kafka = Replicas(broker={"replica_fetch_max_bytes": 500})
+    kafka.kill(3)
+    kafka.advance(12 * SECOND_MS)
+    kafka.producer(batch_size=0).send(*(f"m{number}" for number in range(50)))
+    kafka.advance(SECOND_MS)
+    kafka.start(3)
+    kafka.advance(100)
+    assert (kafka.isr, 10 < kafka.partition.replicas[2].end < 50) == ({1, 2}, True)
+    kafka.advance(100)
+    assert (kafka.isr, kafka.partition.replicas[2].end) == ({1, 2, 3}, 50)
+
+
 def test_a_follower_that_has_nothing_to_copy_never_lags() -> None:
     kafka = Replicas(broker={"replica_lag_time_max_ms": 1000})
     kafka.isolate(3)
@@ -451,3 +466,29 @@ def test_partitions_of_other_leaders_go_on_while_one_is_down() -> None:
     assert (payment.seen, kafka.accepted()) == ([], [])  # node 1 still is in all ISRs
     kafka.advance(12 * SECOND_MS)
     assert (sorted(payment.seen), sorted(kafka.accepted())) == (["a", "b"], ["a", "b"])
+
+
+def test_nothing_new_overtakes_what_an_earlier_leader_has_not_answered_yet() -> None:
+    """Five batches wait for the followers when the leader is stopped; a sixth goes to the next leader behind them."""
+    kafka = Replicas()
+    writer = kafka.producer()
+    for name in "abcde":
+        writer.send(name)
+        kafka.advance(0.3)
+    kafka.kill(3)
+    kafka.cluster.stop(1)
+    kafka.advance(1.1)
+    writer.send("f")
+    kafka.advance(20 * SECOND_MS)
+    assert kafka.log() == kafka.accepted() == list("abcdef")
+
+
+def test_why_a_producer_gives_up_is_told() -> None:
+    kafka = two_down(min_insync_replicas=2)
+    writer, errors = kafka.producer(retries=1, enable_idempotence=False), []
+    producer = writer.producer
+    assert isinstance(producer, FailoverProducer)
+    message = kafka.world.messages.place("a", 1, "k", 1000, 0)
+    producer.send(message, kafka.topic, lambda _, ok: errors.append((ok, producer.error)))
+    kafka.advance(SECOND_MS)
+    assert (errors, producer.error) == ([(False, "NOT_ENOUGH_REPLICAS")], "")

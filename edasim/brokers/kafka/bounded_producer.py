@@ -73,7 +73,7 @@ class BoundedProducer(Producer):
         self.most_bytes: int = options["max.request.size"]
         self.buffer.most_bytes = self.most_bytes
         self.memory_bytes: int = options["buffer.memory"]
-        self.free_bytes = self.memory_bytes
+        self.free_bytes: int = self.memory_bytes
         self.error = ""
         self._errors: dict[Batch, str] = {}
         self._block_ns: int = options["max.block.ms"] * MILLISECOND
@@ -118,8 +118,7 @@ class BoundedProducer(Producer):
             self._put(partition, record)
 
     def _has_room(self, partition: Partition, size: int) -> bool:
-        needed: int = self.buffer.bytes_for(self.node_of(partition), partition, size)
-        return needed <= self.free_bytes
+        return self.buffer.bytes_for(self.node_of(partition), partition, size) <= self.free_bytes
 
     def _put(self, partition: Partition, record: Outgoing) -> None:
         now_ns, node = self.clock.now_ns, self.node_of(partition)

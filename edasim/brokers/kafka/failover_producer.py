@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 NOT_LEADER = "NOT_LEADER_OR_FOLLOWER"
 OUT_OF_ORDER = "OUT_OF_ORDER_SEQUENCE_NUMBER"
 DISCONNECTED = "NETWORK_EXCEPTION"
+REFUSED = "KAFKA_STORAGE_ERROR"
 
 
 class FailoverProducer(BoundedProducer):
@@ -33,6 +34,13 @@ class FailoverProducer(BoundedProducer):
         super().__init__(cluster, name, links, options)
         self.metadata = Metadata(cast("ReplicatedCluster", cluster), self, name, links, options, standing=False)
         self._acknowledged: dict[Partition, tuple[int, int]] = {}
+        self._parting: dict[Partition, int] = {}
+        """Partitions of which an earlier leader has requests that it has not answered yet."""
+
+    def forget(self) -> None:
+        """The client dies: its buffer is lost, and nobody hears what is answered."""
+        super().forget()
+        self._parting.clear()
 
     @property
     def alive(self) -> bool:
@@ -40,8 +48,8 @@ class FailoverProducer(BoundedProducer):
         return True
 
     def node_of(self, partition: Partition) -> int:
-        """The node that leads a partition as far as the producer knows."""
-        return self.metadata[partition]
+        """Where a partition's batches wait: at the leader that the producer knows, or NOWHERE."""
+        return NOWHERE if partition in self._parting else self.metadata[partition]
 
     def _drain(self, node: int) -> None:
         # The line of what has no leader goes by NOWHERE and by its place at the end.
@@ -64,8 +72,25 @@ class FailoverProducer(BoundedProducer):
         self._drain(index)
 
     def moved(self, partition: Partition, before: int) -> None:
-        """A partition has another leader: what waits for it goes there, and at once."""
-        node = self.metadata[partition]
+        """A partition has another leader: what waits for it goes there, as soon as the old one has answered."""
+        if partition not in self._parting:
+            if self._is_unanswered(partition, before):
+                self._parting[partition] = before
+            self._move(partition, before)
+
+    def _is_unanswered(self, partition: Partition, node: int) -> bool:
+        return any(batch.partition is partition for request in self._unanswered if request.node == node
+                   for batch in request.batches)
+
+    def _part(self) -> None:
+        """Go on with what an earlier leader has answered by now, so that nothing new overtakes what it refused."""
+        for partition, before in list(self._parting.items()):
+            if not self._is_unanswered(partition, before):
+                del self._parting[partition]
+                self._move(partition, NOWHERE)
+
+    def _move(self, partition: Partition, before: int) -> None:
+        node = self.node_of(partition)
         batches = self.buffer.lines[before].pop(partition, None)
         if batches is not None:
             self.buffer.lines[node][partition] = batches
@@ -81,14 +106,21 @@ class FailoverProducer(BoundedProducer):
     # --- answers ----------------------------------------------------------------------------------------------
 
     def _on_response(self, request: Request) -> None:
-        if request.refused and (request.first or request) in self._unanswered:
-            for batch in request.refused:
-                self._hear(batch, request.errors.get(batch, OUT_OF_ORDER))
+        refused = (request.refused or ()) if (request.first or request) in self._unanswered else ()
+        errors = {batch: request.errors.get(batch, REFUSED) for batch in refused}
+        self._errors |= errors
         super()._on_response(request)
+        for batch, error in errors.items():
+            if not batch.done:
+                self._hear(batch, error)
+        self._part()
+
+    def _request_failed(self, request: Request) -> None:
+        super()._request_failed(request)
+        self._part()
 
     def _hear(self, batch: Batch, error: str) -> None:
         """A batch was refused: learn from the error what there is to learn."""
-        self._errors[batch] = error
         partition = batch.partition
         if error == NOT_LEADER:
             self.metadata.learn((partition, self.metadata.cluster.published(partition)))

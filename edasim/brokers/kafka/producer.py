@@ -99,6 +99,10 @@ class Producer:
             for record in batch.records:
                 yield record[0]
 
+    def fits(self, message: Message) -> bool:
+        """Whether a message can be sent at all."""
+        return True
+
     # --- into the buffer --------------------------------------------------------------------------------------
 
     def send(self, message: Message, topic: Topic, answer: Answer | None = None, context: Any = None,

@@ -22,7 +22,7 @@ from edasim.brokers.kafka.accumulator import Batch
 from edasim.brokers.kafka.cluster import BROKER_DEFAULTS, Cluster, ClusterTimes
 from edasim.brokers.kafka.controller import MILLISECOND, Controller
 from edasim.brokers.kafka.failover_fetch import Reader
-from edasim.brokers.kafka.failover_producer import FailoverProducer
+from edasim.brokers.kafka.failover_producer import OUT_OF_ORDER, FailoverProducer
 from edasim.brokers.kafka.log import Partition
 from edasim.brokers.kafka.nodes import NOWHERE, Node
 from edasim.brokers.kafka.producer import Request
@@ -58,6 +58,8 @@ class ReplicatedCluster(Cluster):
         self._delays: list[tuple[SequentialDraw, SequentialDraw]] = []
         self.controller = Controller(self, options)
         self.clients: list[Metadata] = []
+        self.reach: Callable[[bool], None] = lambda reached: None
+        """Told False when the last node has gone, and True when the first one is back."""
         self._readers: dict[Member, Reader] = {}
         self.chosen: dict[str, list[int]] = {}
         """The numbers of the nodes for a partition's replicas by its name, where somebody has chosen them."""
@@ -143,10 +145,14 @@ class ReplicatedCluster(Cluster):
             partition.node_died(node)
         for client in self.clients:
             client.connection_breaks(node)
+        if not any(other.alive for other in self.brokers):
+            self.reach(False)
 
     def _up(self, node: Node, life: int) -> None:
         if node.life != life:
             return
+        if not any(other.alive for other in self.brokers):
+            self.reach(True)
         node.alive = True
         node.phase_ns = self.clock.now_ns
         self.controller.unfence(node)
@@ -265,6 +271,8 @@ class ReplicatedCluster(Cluster):
             return
         end = partition.end
         super()._append(request, batch)
+        if request.refused and batch in request.refused:
+            request.errors[batch] = OUT_OF_ORDER
         if partition.end > end and request.producer.idempotent:
             partition.note_batch(request.producer.id, batch.epoch, batch.sequence)
 

@@ -24,10 +24,10 @@ class Request(Signal):
     """One produce request to one node, and its response.
 
     `first` is the request that this one repeats, `waiting` counts the batches without their acks, `refused`
-    holds those that the broker did not take.
+    holds those that the broker did not take, `failed` those that it will never take, with Kafka's name of the error.
     """
 
-    __slots__ = ("batches", "first", "node", "producer", "refused", "sent_ns", "waiting")
+    __slots__ = ("batches", "failed", "first", "node", "producer", "refused", "sent_ns", "waiting")
 
     def __init__(self, producer: Producer, node: int, batches: list[Batch], sent_ns: int) -> None:
         self.producer = producer
@@ -37,6 +37,7 @@ class Request(Signal):
         self.first: Request | None = None
         self.waiting = 0
         self.refused: list[Batch] | None = None
+        self.failed: dict[Batch, str] | None = None
 
     def respond(self) -> None:
         """At the broker: answer, over the wire."""
@@ -51,6 +52,8 @@ class Producer:
     At most max.in.flight.requests.per.connection requests to a node are unanswered; what the broker refuses or
     never answers is sent again until delivery.timeout.ms is over.
     """
+
+    transactional = False
 
     def __init__(self, cluster: Cluster, name: str, links: tuple[Link, Link], options: Mapping[str, Any]) -> None:
         world = cluster.world
@@ -217,9 +220,11 @@ class Producer:
         if first not in self._unanswered:
             return
         self._close(first)
-        refused = request.refused
+        refused, failed = request.refused, request.failed
         for batch in first.batches:
-            if refused is None or batch not in refused:
+            if failed is not None and batch in failed:
+                self._failed_for_good(batch, failed[batch])
+            elif refused is None or batch not in refused:
                 self._complete(batch, True)
         if refused:
             self._try_again(refused)
@@ -267,6 +272,10 @@ class Producer:
             batch.ready_ns = min(now_ns + round(wait_ns * (0.8 + 0.4 * self._jitter.draw())), batch.deadline_ns)
             again.append(batch)
         self.buffer.put_back(again)
+
+    def _failed_for_good(self, batch: Batch, error: str) -> None:
+        """The broker's error is one that no repetition cures."""
+        self._give_up(batch)
 
     def _give_up(self, batch: Batch) -> None:
         """Tell the sender no.  An idempotent producer begins a new epoch, since its sequence has a gap now."""

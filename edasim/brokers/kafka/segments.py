@@ -43,7 +43,7 @@ class Kept(Record):
 
     __slots__ = ("delete_horizon_ns", "producer", "time_ns")
 
-    def __init__(self, message: Any, partition: Partition, offset: int, retry: Any, time_ns: int,  # noqa: PLR0913
+    def __init__(self, message: Any, partition: Partition, offset: int, retry: Any, time_ns: int,
                  producer: tuple[int, int] | None) -> None:
         super().__init__(message, partition, offset, retry)
         self.time_ns = time_ns

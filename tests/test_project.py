@@ -21,7 +21,7 @@ PACKAGE = ROOT / "edasim"
 # A room may import those before it. `edasim` is the package itself: its names come from the rooms before it.
 ROOMS = (
     "version", "lazily", "shipped", "core", "scenario", "brokers", "services", "architectures", "simulate", "measure",
-    "sourcing", "schemas", "study", "charts", "pictures", "lab", "report",
+    "sourcing", "schemas", "study", "conform", "charts", "pictures", "lab", "report",
     "edasim", "jobs", "handout", "commands", "cli", "__main__",
 )
 ENGINE_ROOMS = {"edasim", *ROOMS[: ROOMS.index("study") + 1]}

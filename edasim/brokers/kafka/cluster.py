@@ -22,7 +22,9 @@ from edasim.core.journal import Place, Verb
 from edasim.core.world import World
 from edasim.scenario.kafka_broker_option_table import BROKER
 
-BROKER_DEFAULTS: dict[str, Any] = {name: option.default("4.3") for name, option in BROKER.items() if option.exists_in("4.3")}
+BROKER_DEFAULTS: dict[str, Any] = {
+    name: option.default("4.3") for name, option in BROKER.items() if option.exists_in("4.3")
+}
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,8 @@ class Member:
         "_leaves_out", "_next_auto_commit_ns", "_silent_since_ns", "_wake", "_waker", "alive", "assigned",
         "auto_commit", "auto_commit_ns", "buffer", "clock", "commit_before", "fetch", "fetch_max_wait_ns",
         "fetch_min_bytes", "fetched", "generation", "group", "heartbeat_ns", "max_poll_records", "name", "on_failure",
-        "on_record", "partition_fetch_bytes", "polled", "polling", "rejoin_pending", "session_ns", "settled", "to_broker",
+        "on_record", "partition_fetch_bytes", "polled", "polling", "rejoin_pending", "session_ns", "settled",
+        "to_broker",
         "to_client", "world",
     )
 

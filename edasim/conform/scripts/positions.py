@@ -1,0 +1,353 @@
+"""Position and committed offset, commits and crashes, seek, pause, offsets by time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edasim.conform.script import Kafka, script
+from edasim.conform.steps import (
+    Member,
+    committed,
+    create,
+    error_of,
+    numbers,
+    offsets,
+    position,
+    read_all,
+    reader,
+    send,
+    until_end,
+    values,
+)
+
+
+def _begin_again(kafka: Kafka, topic: str, count: int) -> list[int]:
+    """A new member of the group reads `count` records: their offsets."""
+    return offsets(Member(kafka, "again", [topic]).take(count))
+
+
+@script()
+def position_and_committed_offset(kafka: Kafka) -> None:
+    """Position (what is read next) and committed offset (where the group would begin again) are two numbers."""
+    topic = create(kafka, "orders")
+    send(kafka, topic, numbers(0, 9))
+    member = Member(kafka, "a", [topic])
+    kafka.note("position before reading", position(kafka, member.consumer, topic))
+    kafka.note("committed before", committed(kafka, member.consumer, topic))
+    member.take(4)
+    kafka.note("position after 4", position(kafka, member.consumer, topic))
+    kafka.note("committed after 4", committed(kafka, member.consumer, topic))
+    member.consumer.commit(asynchronous=False)
+    kafka.note("committed after commit", committed(kafka, member.consumer, topic))
+    member.take(3)
+    kafka.note("position after 7", position(kafka, member.consumer, topic))
+    kafka.note("committed after 7", committed(kafka, member.consumer, topic))
+
+
+@script()
+def commit_names_the_next_record(kafka: Kafka) -> None:
+    """Who has handled offsets 0 to 4 commits 5, and the group begins again at 5."""
+    topic = create(kafka, "orders")
+    send(kafka, topic, numbers(0, 9))
+    member = Member(kafka, "a", [topic])
+    kafka.note("handled", offsets(member.take(5)))
+    kafka.note("commit returns", [each.offset for each in member.consumer.commit(asynchronous=False)])
+    member.consumer.close()
+    kafka.note("begins again", _begin_again(kafka, topic, 5))
+
+
+@script()
+def commit_of_a_message(kafka: Kafka) -> None:
+    """commit(message) commits the message's offset plus one, also when later ones have been read."""
+    topic = create(kafka, "orders")
+    send(kafka, topic, numbers(0, 9))
+    member = Member(kafka, "a", [topic])
+    messages = member.take(6)
+    member.consumer.commit(message=messages[2], asynchronous=False)
+    kafka.note("committed", committed(kafka, member.consumer, topic))
+    member.consumer.close()
+    kafka.note("begins again", _begin_again(kafka, topic, 7))
+
+
+@script()
+def commit_of_given_offsets(kafka: Kafka) -> None:
+    """A group may commit any offset, earlier, later or past the end; the last commit holds."""
+    topic = create(kafka, "orders")
+    send(kafka, topic, numbers(0, 9))
+    member = Member(kafka, "a", [topic])
+    member.take(5)
+    for offset in (8, 2, 1000):
+        member.consumer.commit(offsets=[kafka.TopicPartition(topic, 0, offset)], asynchronous=False)
+        kafka.note(f"committed {offset}", committed(kafka, member.consumer, topic))
+    member.consumer.commit(offsets=[kafka.TopicPartition(topic, 0, 3)], asynchronous=False)
+    kafka.note("position", position(kafka, member.consumer, topic))
+    member.consumer.close()
+    kafka.note("begins again", _begin_again(kafka, topic, 2))
+
+
+@script()
+def nothing_to_commit(kafka: Kafka) -> None:
+    """A commit before anything was read is refused by the client: there is no offset to commit."""
+    topic = create(kafka, "orders")
+    member = Member(kafka, "a", [topic])
+    member.idle(1.5)
+    kafka.note("commit", error_of(kafka, lambda: member.consumer.commit(asynchronous=False)))
+    kafka.note("committed", committed(kafka, member.consumer, topic))
+
+
+@script()
+def metadata_travels_with_a_commit(kafka: Kafka) -> None:
+    """A commit may carry a text, which is given back with the committed offset."""
+    topic = create(kafka, "orders")
+    send(kafka, topic, numbers(0, 3))
+    member = Member(kafka, "a", [topic])
+    member.take(2)
+    place = kafka.TopicPartition(topic, 0, 2, "handled by a")
+    member.consumer.commit(offsets=[place], asynchronous=False)
+    found = member.consumer.committed([kafka.TopicPartition(topic, 0)], timeout=10)[0]
+    kafka.note("committed", [found.offset, found.metadata])
+
+
+@script()
+def offsets_are_stored_by_hand(kafka: Kafka) -> None:
+    """With enable.auto.offset.store=false a commit without arguments commits what was stored, not what was read."""
+    topic = create(kafka, "orders")
+    send(kafka, topic, numbers(0, 9))
+    member = Member(kafka, "a", [topic], conf={"enable.auto.offset.store": False})
+    messages = member.take(6)
+    member.consumer.store_offsets(message=messages[1])
+    member.consumer.commit(asynchronous=False)
+    kafka.note("committed", committed(kafka, member.consumer, topic))
+
+
+@script(needs="settings")
+def crash_before_commit(kafka: Kafka) -> None:
+    """At least once: who handles 0 to 4 but has committed 3 when it crashes, leaves 3 and 4 to be delivered again."""
+    topic = create(kafka, "orders")
+    send(kafka, topic, numbers(0, 9))
+    member = Member(kafka, "a", [topic], conf={"session.timeout.ms": 2000})
+    member.take(3)
+    member.consumer.commit(asynchronous=False)
+    kafka.note("handled after the commit", offsets(member.take(2)))
+    kafka.crash(member.consumer)
+    again = Member(kafka, "b", [topic], conf={"session.timeout.ms": 2000})
+    kafka.note("delivered again", offsets(again.take(7)))
+
+
+@script(needs="settings")
+def crash_after_commit(kafka: Kafka) -> None:
+    """At most once: who commits 5 and crashes after handling 0 to 2, leaves 3 and 4 unhandled for good."""
+    topic = create(kafka, "orders")
+    send(kafka, topic, numbers(0, 9))
+    member = Member(kafka, "a", [topic], conf={"session.timeout.ms": 2000})
+    member.take(5)
+    member.consumer.commit(asynchronous=False)
+    kafka.crash(member.consumer)
+    again = Member(kafka, "b", [topic], conf={"session.timeout.ms": 2000})
+    kafka.note("next delivered", offsets(again.take(5)))
+
+
+@script()
+def auto_commit_at_close(kafka: Kafka) -> None:
+    """With enable.auto.commit close() commits what poll has returned, whether it was handled or not."""
+    topic = create(kafka, "orders")
+    send(kafka, topic, numbers(0, 9))
+    member = Member(kafka, "a", [topic], conf={"enable.auto.commit": True})
+    member.take(4)
+    kafka.note("committed before close", committed(kafka, member.consumer, topic))
+    member.consumer.close()
+    kafka.note("begins again", _begin_again(kafka, topic, 6))
+
+
+@script()
+def no_auto_commit_at_close(kafka: Kafka) -> None:
+    """Without enable.auto.commit close() commits nothing: the group begins where it began."""
+    topic = create(kafka, "orders")
+    send(kafka, topic, numbers(0, 4))
+    member = Member(kafka, "a", [topic])
+    member.take(4)
+    member.consumer.close()
+    kafka.note("begins again", _begin_again(kafka, topic, 5))
+
+
+@script(needs="settings")
+def auto_commit_on_the_interval(kafka: Kafka) -> None:
+    """Every auto.commit.interval.ms the position is committed; what was read after the last one is delivered again."""
+    topic = create(kafka, "orders")
+    send(kafka, topic, numbers(0, 9))
+    conf = {"enable.auto.commit": True, "auto.commit.interval.ms": 500, "session.timeout.ms": 2000}
+    member = Member(kafka, "a", [topic], conf=conf)
+    member.take(10)
+    member.idle(1.5)
+    kafka.note("committed", committed(kafka, member.consumer, topic))
+    send(kafka, topic, numbers(10, 12))
+    slow = {"auto.commit.interval.ms": 60_000, "enable.auto.commit": True, "session.timeout.ms": 2000}
+    kafka.crash(member.consumer)
+    second = Member(kafka, "b", [topic], conf=slow)
+    kafka.note("second reads", offsets(second.take(3)))
+    kafka.crash(second.consumer)
+    third = Member(kafka, "c", [topic], conf=slow)
+    kafka.note("third reads", offsets(third.take(3)))
+
+
+@script()
+def reset_of_a_new_group(kafka: Kafka) -> None:
+    """Without a committed offset auto.offset.reset decides: earliest, latest, or an error."""
+    topic = create(kafka, "orders")
+    send(kafka, topic, numbers(0, 4))
+    for policy in ("earliest", "latest", "error"):
+        member = Member(kafka, "a", [topic], group=policy, conf={"auto.offset.reset": policy})
+        member.idle(3)
+        send(kafka, topic, [f"after {policy}"])
+        member.idle(2)
+        kafka.note(f"{policy}: read", values(member.read))
+        kafka.note(f"{policy}: errors", sorted(set(member.errors)))
+        member.consumer.close()
+
+
+@script()
+def reset_of_an_offset_out_of_range(kafka: Kafka) -> None:
+    """A committed offset past the end is out of range, and auto.offset.reset decides as for a new group."""
+    topic = create(kafka, "orders")
+    send(kafka, topic, numbers(0, 4))
+    for policy in ("earliest", "latest", "error"):
+        consumer = reader(kafka, {"auto.offset.reset": policy, "enable.partition.eof": False}, group=policy)
+        consumer.commit(offsets=[kafka.TopicPartition(topic, 0, 500)], asynchronous=False)
+        consumer.close()
+        member = Member(kafka, "a", [topic], group=policy, conf={"auto.offset.reset": policy})
+        member.idle(3)
+        kafka.note(f"{policy}: read", values(member.read))
+        kafka.note(f"{policy}: errors", sorted(set(member.errors)))
+        member.consumer.close()
+
+
+@script()
+def offsets_by_time(kafka: Kafka) -> None:
+    """offsets_for_times finds the first record at or after a time, and the end if there is none."""
+    topic = create(kafka, "orders")
+    start = 1_700_000_000_000
+    for number in range(5):
+        send(kafka, topic, [f"r{number}"], timestamp=start + 1000 * number)
+    consumer = reader(kafka)
+    for after_ms in (-5000, 0, 1, 1000, 2500, 4000, 4001):
+        place = kafka.TopicPartition(topic, 0, start + after_ms)
+        kafka.note(f"{after_ms} ms", consumer.offsets_for_times([place], timeout=10)[0].offset)
+
+
+@script()
+def offsets_by_time_out_of_order(kafka: Kafka) -> None:
+    """With timestamps out of order the answer is the first offset whose timestamp is not before the time asked for."""
+    topic = create(kafka, "orders")
+    start = 1_700_000_000_000
+    for late in (5, 1, 3, 9, 2):
+        send(kafka, topic, [f"r{late}"], timestamp=start + late)
+    consumer = reader(kafka)
+    for after_ms in (0, 2, 4, 6, 9, 10):
+        place = kafka.TopicPartition(topic, 0, start + after_ms)
+        kafka.note(f"{after_ms} ms", consumer.offsets_for_times([place], timeout=10)[0].offset)
+
+
+@script()
+def replay_by_seek(kafka: Kafka) -> None:
+    """seek moves the position back or forward; the committed offset stays."""
+    topic = create(kafka, "orders")
+    send(kafka, topic, numbers(0, 9))
+    member = Member(kafka, "a", [topic])
+    member.take(6)
+    member.consumer.commit(asynchronous=False)
+    for offset in (2, 8, 0):
+        member.consumer.seek(kafka.TopicPartition(topic, 0, offset))
+        kafka.note(f"after seek to {offset}", offsets(member.take(2)))
+    kafka.note("position", position(kafka, member.consumer, topic))
+    kafka.note("committed", committed(kafka, member.consumer, topic))
+
+
+@script()
+def replay_by_time(kafka: Kafka) -> None:
+    """A time is turned into an offset, and the reader goes there: all records since then come again."""
+    topic = create(kafka, "orders")
+    start = 1_700_000_000_000
+    for number in range(8):
+        send(kafka, topic, [f"r{number}"], timestamp=start + 1000 * number)
+    member = Member(kafka, "a", [topic])
+    member.take(8)
+    place = member.consumer.offsets_for_times([kafka.TopicPartition(topic, 0, start + 4500)], timeout=10)[0]
+    member.consumer.seek(place)
+    kafka.note("read again", values(member.take(3)))
+
+
+@script()
+def begin_at_logical_offsets(kafka: Kafka) -> None:
+    """assign() takes a number, the beginning or the end, without any group management."""
+    topic = create(kafka, "orders")
+    send(kafka, topic, numbers(0, 5))
+    for label, offset in (("beginning", kafka.OFFSET_BEGINNING), ("end", kafka.OFFSET_END), ("4", 4)):
+        consumer = reader(kafka)
+        consumer.assign([kafka.TopicPartition(topic, 0, offset)])
+        kafka.note(label, offsets(until_end(kafka, consumer)))
+        consumer.close()
+
+
+@script()
+def pause_and_resume(kafka: Kafka) -> None:
+    """A paused partition gives nothing while the others go on; resume goes on where the position is."""
+    topic = create(kafka, "orders", 2)
+    member = Member(kafka, "a", [topic])
+    for partition in (0, 1):
+        send(kafka, topic, [f"p{partition}-{number}" for number in range(3)], partition=partition)
+    member.take(6)
+    paused = kafka.TopicPartition(topic, 0)
+    member.consumer.pause([paused])
+    for partition in (0, 1):
+        send(kafka, topic, [f"p{partition}-{number}" for number in range(3, 5)], partition=partition)
+    before = len(member.read)
+    member.idle(2)
+    kafka.note("while partition 0 is paused", sorted(values(member.read[before:])))
+    kafka.note("position of 0", position(kafka, member.consumer, topic))
+    member.consumer.resume([paused])
+    kafka.note("after resume", values(member.take(2)))
+
+
+@script()
+def watermarks(kafka: Kafka) -> None:
+    """The low watermark is the first offset kept, the high one the next to be given."""
+    topic = create(kafka, "orders", 2)
+    consumer = reader(kafka)
+
+    def marks(partition: int) -> Any:
+        return consumer.get_watermark_offsets(kafka.TopicPartition(topic, partition), timeout=10)
+
+    kafka.note("empty", marks(0))
+    send(kafka, topic, numbers(0, 6), partition=0)
+    kafka.note("after 7 records", marks(0))
+    kafka.note("the other partition", marks(1))
+
+
+@script()
+def lag_of_a_group(kafka: Kafka) -> None:
+    """Lag is the high watermark minus the committed offset, partition by partition."""
+    topic = create(kafka, "orders", 2)
+    send(kafka, topic, numbers(0, 9), partition=0)
+    send(kafka, topic, numbers(0, 4), partition=1)
+    member = Member(kafka, "a", [topic])
+    member.take(15)
+    places = [kafka.TopicPartition(topic, 0, 7), kafka.TopicPartition(topic, 1, 5)]
+    member.consumer.commit(offsets=places, asynchronous=False)
+    for partition in (0, 1):
+        high = member.consumer.get_watermark_offsets(kafka.TopicPartition(topic, partition), timeout=10)[1]
+        kafka.note(f"lag of {partition}", high - (committed(kafka, member.consumer, topic, partition) or 0))
+
+
+@script()
+def consume_many_at_once(kafka: Kafka) -> None:
+    """consume(n) returns at most n records, in order, and advances the position by as many."""
+    topic = create(kafka, "orders")
+    send(kafka, topic, numbers(0, 9))
+    consumer = reader(kafka, {"enable.partition.eof": False})
+    consumer.assign([kafka.TopicPartition(topic, 0, 0)])
+    read: list[Any] = []
+    while len(read) < 4:
+        read += consumer.consume(4 - len(read), timeout=5)
+    kafka.note("first", offsets(read))
+    kafka.note("position", position(kafka, consumer, topic))
+    kafka.note("all are kept", len(read_all(kafka, topic)))

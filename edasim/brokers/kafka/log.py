@@ -83,6 +83,7 @@ class Partition:
     follower has a record (None: no followers).
     """
 
+    compacted = False
     log_start = 0
     """The lowest offset that can be read."""
 

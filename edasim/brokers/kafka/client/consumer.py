@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from edasim.brokers.kafka.client.client_member import ClientMember
 from edasim.brokers.kafka.client.configuration import Configuration, consumer_options
 from edasim.brokers.kafka.client.errors import KafkaError, KafkaException, failure
+from edasim.brokers.kafka.client.group_metadata import ConsumerGroupMetadata
 from edasim.brokers.kafka.client.membership import Callback, Membership
 from edasim.brokers.kafka.client.reading import Reading, Track
-from edasim.brokers.kafka.client.stepping import answered, ask
+from edasim.brokers.kafka.client.stepping import Reply, answered, ask
 from edasim.brokers.kafka.client.values import (
     OFFSET_BEGINNING,
     OFFSET_END,
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 MS = 1_000_000
 FOREVER_S = 3600.0
+UNSTABLE = object()
+"""What a broker answers while an open transaction may yet move a committed offset (KIP-447)."""
 
 
 class Consumer:
@@ -55,6 +58,7 @@ class Consumer:
         self.reading = Reading(kafka, conf, member)
         self.reading.begin = self._begin
         self._membership = Membership(self, member, group)
+        self._waits_for_stable = conf["isolation.level"] == "read_committed"
         self._closed = False
         if conf["enable.auto.commit"] and conf["auto.commit.interval.ms"] > 0:
             self._auto_commit_later()
@@ -155,7 +159,23 @@ class Consumer:
         elif offset in (OFFSET_BEGINNING, OFFSET_END):
             ask(self.links, lambda: self.reading.logical(track.partition, offset), found)
         else:
-            ask(self.links, lambda: self._group.committed_offset(track.key()), found)
+            self._ask_stable([track.key()], lambda: self._group.committed_offset(track.key()), found)
+
+    def _ask_stable(self, keys: list[tuple[str, int]], question: Callable[[], Any],
+                    told: Callable[[Any], None]) -> None:
+        """Ask for committed offsets: at read_committed not before open transactions that hold some have ended."""
+
+        def at_broker() -> Any:
+            return UNSTABLE if self._waits_for_stable and self._group.unstable(keys) else question()
+
+        def heard(value: Any) -> None:
+            if value is not UNSTABLE:
+                told(value)
+                return
+            backoff_ns = self.conf["retry.backoff.ms"] * MS
+            self._clock.at(self._clock.now_ns + backoff_ns, lambda: self._ask_stable(keys, question, told))
+
+        ask(self.links, at_broker, heard)
 
     def _reset(self, track: Track) -> None:
         """There is no committed offset: auto.offset.reset decides."""
@@ -330,9 +350,23 @@ class Consumer:
         """What the group has committed: each partition with its offset, OFFSET_INVALID (-1001) where there is none."""
         self._open()
         places = checked_places(partitions)
-        found: list[TopicPartition] = self._ask(lambda: [self._group.committed_place(one) for one in places], timeout,
-                                                "asking for committed offsets")
+        reply = Reply()
+        self._ask_stable([one.place for one in places], lambda: [self._group.committed_place(one) for one in places],
+                         reply.give)
+        found: list[TopicPartition] = answered(self.kafka.stepper, reply, timeout, "asking for committed offsets")
         return found
+
+    def consumer_group_metadata(self) -> ConsumerGroupMetadata:
+        """Who this consumer is in its group, for send_offsets_to_transaction()."""
+        self._open()
+        member = self._membership
+        return ConsumerGroupMetadata(self.conf["group.id"],
+                                     self.reading.member if member.joined or member.lost else None)
+
+    def memberid(self) -> str | None:
+        """The name of the member in its group; None outside of one."""
+        self._open()
+        return self.reading.member.name if self._membership.joined else None
 
     # --- questions --------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ Source in apache/kafka: GroupMetadataManager (classic groups), OffsetMetadataMan
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edasim.brokers.kafka.assignors import Assignment, assign_as_librdkafka
@@ -37,7 +37,6 @@ class ClientGroup(Group):
         self.kafka = kafka
         self.fetch_kind = FailoverFetch
         self.stored: dict[tuple[str, int], Stored] = {}
-        self.pending: dict[Partition, int] = {}
         self.assignment: Assignment = {}
 
     # --- topics -----------------------------------------------------------------------------------------------
@@ -175,13 +174,22 @@ class ClientGroup(Group):
 
     def store(self, place: TopicPartition) -> None:
         """Keep a committed offset."""
-        partition = self.kafka.partition(place.topic, place.partition)
+        partition = self.kafka.partition(*place.place)
         self.know(self.kafka.cluster.topics[place.topic])
         self.stored[place.place] = (place.offset, place.metadata or "")
         facts = self._committed_facts if place.offset > self.committed[partition] else self._rewound_facts
         if place.offset != self.committed[partition]:
             facts[partition](place.offset)
         self.committed[partition] = place.offset
+
+    def apply(self, offsets: Mapping[Partition, int]) -> None:
+        """What a transaction commits."""
+        for partition, offset in offsets.items():
+            self.store(TopicPartition(partition.topic, partition.number, offset))
+
+    def unstable(self, keys: Iterable[tuple[str, int]]) -> bool:
+        """Whether an open transaction may yet commit an offset of one of these."""
+        return any(self.pending.get(self.kafka.partition(*key)) for key in keys)
 
     def committed_place(self, one: TopicPartition) -> TopicPartition:
         """The committed offset and metadata of a partition."""

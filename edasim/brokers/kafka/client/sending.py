@@ -9,10 +9,15 @@ from edasim.brokers.kafka.bounded_producer import BoundedAccumulator
 from edasim.brokers.kafka.client.values import OFFSET_INVALID
 from edasim.brokers.kafka.failover_producer import FailoverProducer
 from edasim.brokers.kafka.log import Partition
+from edasim.brokers.kafka.transactional_producer import TransactionalProducer
 from edasim.core.link import Link
 
 if TYPE_CHECKING:
     from edasim.brokers.kafka.cluster import Cluster
+
+
+# A mixin at run time: either kind of producer stands behind it.
+_Engine = FailoverProducer if TYPE_CHECKING else object
 
 
 class CountingAccumulator(BoundedAccumulator):
@@ -29,8 +34,8 @@ class CountingAccumulator(BoundedAccumulator):
         return super().add(node, partition, record, now_ns)
 
 
-class ReportingProducer(FailoverProducer):
-    """`next_offset` is where the record stands whose answer is being given, `error` why it failed."""
+class Reporting(_Engine):
+    """Beneath both kinds of producers: `next_offset` is where the record stands whose answer is being given, `error` why it failed."""
 
     def __init__(self, cluster: Cluster, name: str, links: tuple[Link, Link], options: Mapping[str, Any],
                  most_records: int) -> None:
@@ -50,10 +55,26 @@ class ReportingProducer(FailoverProducer):
         for node in range(self.cluster.lines):
             self._drain(node)
 
+    def blame(self, error: str) -> None:
+        """What waits in the buffer is about to fail, with this error."""
+        self._errors |= dict.fromkeys(self.buffer.batches(), error)
+
+    def _failed_for_good(self, batch: Batch, error: str) -> None:
+        self._errors[batch] = error
+        super()._failed_for_good(batch, error)
+
     def _complete(self, batch: Batch, ok: bool) -> None:
         if not batch.done:
             self.next_offset = first_offset(batch) if ok else OFFSET_INVALID
         super()._complete(batch, ok)
+
+
+class PlainProducer(Reporting, FailoverProducer):
+    """A producer without transactions."""
+
+
+class TransactionProducer(Reporting, TransactionalProducer, FailoverProducer):
+    """A producer with a transactional.id, of a cluster whose nodes can fail."""
 
 
 def first_offset(batch: Batch) -> int:

@@ -8,6 +8,7 @@ from edasim.brokers.kafka.client import admin_groups, admin_topics
 from edasim.brokers.kafka.client.admin_values import (
     ConfigResource,
     ConsumerGroupTopicPartitions,
+    ElectionType,
     IsolationLevel,
     NewPartitions,
     NewTopic,
@@ -97,6 +98,12 @@ class AdminClient:
         committed = isolation_level == IsolationLevel.READ_COMMITTED
         return self._each(topic_partition_offsets, lambda place: admin_topics.offset_of(
             self._kafka, place, topic_partition_offsets[place], committed))
+
+    def elect_leaders(self, election_type: ElectionType, partitions: list[TopicPartition] | None = None,
+                      request_timeout: float = 0, operation_timeout: float = 0) -> Future:
+        """Let the first replica of partitions lead again: a future of {place: None or KafkaException}."""
+        places = None if partitions is None else checked_places(partitions)
+        return self._each(["all"], lambda _: admin_topics.elect(self._kafka, election_type, places))["all"]
 
     # --- groups -----------------------------------------------------------------------------------------------
 

@@ -105,6 +105,13 @@ class IsolationLevel(IntEnum):
     READ_COMMITTED = 1
 
 
+class ElectionType(IntEnum):
+    """Which replica is to lead: the first one, or in need any that lives."""
+
+    PREFERRED = 0
+    UNCLEAN = 1
+
+
 class OffsetSpec:
     """Which offset list_offsets() is to find: the earliest, the latest, or the first at or after a time."""
 

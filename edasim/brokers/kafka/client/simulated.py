@@ -57,6 +57,7 @@ class SimulatedKafka:
     ConfigEntry = admin_values.ConfigEntry
     ResourceType = admin_values.ResourceType
     AlterConfigOpType = admin_values.AlterConfigOpType
+    ElectionType = admin_values.ElectionType
     OffsetSpec = admin_values.OffsetSpec
     IsolationLevel = admin_values.IsolationLevel
     ConsumerGroupState = admin_values.ConsumerGroupState
@@ -157,6 +158,14 @@ class SimulatedKafka:
         node = self.cluster.brokers[self._broker(broker) - 1]
         self.cluster.start(broker)
         self.stepper.until(lambda: node.alive, None)
+
+    def freeze_broker(self, broker: int) -> None:
+        """A broker stands still: it neither answers nor forgets."""
+        self.cluster.freeze(self._broker(broker))
+
+    def thaw_broker(self, broker: int) -> None:
+        """A broker that stood still goes on."""
+        self.cluster.thaw(self._broker(broker))
 
     def _broker(self, number: int) -> int:
         if not 1 <= number <= self.brokers:

@@ -14,6 +14,7 @@ from edasim.commands.comparing import compare, run
 from edasim.commands.describing import describe
 from edasim.commands.doctoring import doctor
 from edasim.commands.failing import BROKEN, STOPPED, plainly
+from edasim.commands.fidelity import fidelity
 from edasim.commands.finding import find
 from edasim.commands.opening import app as open_app
 from edasim.commands.opening import lab
@@ -36,7 +37,7 @@ app = typer.Typer(
     help="A flight simulator for event-driven architecture: the same orders through four ways to build a shop.",
     epilog=f"{EXIT_CODES}\n\nBegin with: edasim demo",
 )
-for command in (run, compare, sweep, find, sensitivity, report, validate, check, describe, lab, doctor):
+for command in (run, compare, sweep, find, sensitivity, report, validate, check, describe, fidelity, lab, doctor):
     app.command(epilog=EXIT_CODES)(command)
 app.command("app", epilog=EXIT_CODES)(open_app)
 

@@ -8,7 +8,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from edasim.conform.script import NotReached, Script, Trace, play
+from edasim.conform.script import BROKERS, NotReached, Script, Trace, play
 from edasim.conform.settings import BROKER_SETTINGS
 from edasim.conform.trace import plain
 
@@ -35,6 +35,7 @@ class Brokers(Protocol):
     def freeze_broker(self, node: int) -> None: ...
     def thaw_broker(self, node: int) -> None: ...
     def eligible_leaders(self, topic: str, partition: int) -> list[int]: ...
+    def restore(self) -> None: ...
 
 
 def client_library(name: str = "confluent_kafka") -> Any:
@@ -214,5 +215,7 @@ def trace_of(script: Script, cluster: Reached, brokers: Brokers | None = None) -
     try:
         play(script, kafka)
     finally:
+        if brokers is not None and script.needs == BROKERS:
+            brokers.restore()
         kafka.tidy()
     return kafka.trace

@@ -14,14 +14,12 @@ from edasim.conform.trace import differences
 
 MISSING = [name for name in ("java", "mvn") if shutil.which(name) is None]
 MISSING += [] if find_spec("confluent_kafka") else ["confluent-kafka"]
-WANTED = os.environ.get("EDASIM_KAFKA_TESTS", "if possible")
-if MISSING and WANTED == "required":
+if MISSING and os.environ.get("EDASIM_KAFKA_TESTS") == "required":
     raise RuntimeError(f"live tests with a real Kafka are required here, but {', '.join(MISSING)} is missing")
 
 pytestmark = [
     pytest.mark.skipif(bool(MISSING), reason=f"no real Kafka to test with: {', '.join(MISSING)} missing"),
-    pytest.mark.skipif(WANTED == "no", reason="no real Kafka is wanted: EDASIM_KAFKA_TESTS=no"),
-    pytest.mark.xdist_group("kafka"),
+    pytest.mark.live_kafka,
 ]
 
 

@@ -216,6 +216,17 @@ def test_the_command_lists_its_scripts(capsys: pytest.CaptureFixture[str]) -> No
     assert len(capsys.readouterr().out.splitlines()) == len(SCRIPTS)
 
 
+def test_json_has_the_differences(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = golden.read("watermarks")
+    assert kept is not None
+    (label, real), *rest = kept.trace
+    monkeypatch.setattr(simulated, "trace_of", lambda script: [(label, "another"), *rest])
+    assert main(["conform", "kafka", "--only", "watermarks", "--json"]) == 1
+    said = json.loads(capsys.readouterr().out)
+    assert (said["played"], said["differences"]) == (1, 1)
+    assert said["scripts"]["watermarks"]["differences"] == [{"label": label, "simulated": "another", "real": real}]
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json as json_format
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Annotated
 import typer
 
 from edasim.commands.failing import plainly
-from edasim.commands.options import usable_folder
+from edasim.commands.options import Json, usable_folder
 from edasim.commands.progress import SlowProgress
 from edasim.conform.outcome import Outcome
 from edasim.conform.script import Trace
@@ -45,6 +46,7 @@ def conform(
     only: Only = None,
     record: Record = None,
     listed: List = False,
+    json: Json = False,
 ) -> None:
     """Play the same scripts on the simulated broker and on a real one, and print where they differ.
 
@@ -72,7 +74,10 @@ def conform(
             outcomes = running.beside_cluster(scripts, cluster, advance=progress.advance)
             if folder is not None:
                 _save(outcomes, running.real_traces(scripts, cluster, None, progress.advance), folder, other)
-    print(outcome.as_text(outcomes, other))
+    if json:
+        print(json_format.dumps(outcome.as_dict(outcomes, other), indent=2, ensure_ascii=False))
+    else:
+        print(outcome.as_text(outcomes, other))
     sys.stdout.flush()
     raise typer.Exit(outcome.exit_code(outcomes))
 

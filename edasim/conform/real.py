@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import time
 import uuid
 from dataclasses import dataclass
@@ -13,9 +14,13 @@ from edasim.conform.settings import BROKER_SETTINGS
 from edasim.conform.trace import plain
 
 CONNECT_LIMIT_S = 10.0
+# What librdkafka has to say about lost connections and fenced producers is part of the scripts, and goes nowhere.
+_SILENT = logging.Logger("edasim.conform")
+_SILENT.addHandler(logging.NullHandler())
 # Said to every client: no chatter on stderr, no hidden topic creation, short waits after a lost connection.
 CLIENT_SETTINGS = {
     "log_level": 0,
+    "logger": _SILENT,
     "allow.auto.create.topics": False,
     "reconnect.backoff.ms": 50,
     "reconnect.backoff.max.ms": 200,

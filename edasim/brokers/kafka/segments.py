@@ -30,6 +30,7 @@ LIFE = ("retention.ms", "retention.bytes", "segment.ms", "segment.bytes", "segme
 """The topic options that say how long records live."""
 LARGEST = "max.message.bytes"
 TIMESTAMP = "message.timestamp.type"
+_DEFAULT_LARGEST: Any = TOPIC[LARGEST].default("4.3")
 BATCH_OVERHEAD, RECORD_OVERHEAD = 61, 7
 """The bytes of a batch's header, and the least that a record has beside its key and value.  Source: DefaultRecordBatch,
 DefaultRecord."""
@@ -98,10 +99,10 @@ class SegmentedPartition(Partition):
         self._jitter_ns: int = options["segment.jitter.ms"] * MILLISECOND
         self._largest_bytes: int = options[LARGEST]
         self._stamps = options[TIMESTAMP] == "LogAppendTime"
-        self.picky = self.compacted or self._largest_bytes < TOPIC[LARGEST].default("4.3")  # type: ignore[operator]
+        self.picky = self.compacted or self._largest_bytes < _DEFAULT_LARGEST
 
     def refusal(self, batch: Batch) -> str:
-        """Kafka's name of the error with which a batch is refused for good; "" when it is taken.  Source: LogValidator."""
+        """Kafka's name of the error with which a batch is refused for good, or "".  Source: LogValidator."""
         if self.compacted and any(record[0].key is None for record in batch.records):
             return "INVALID_RECORD"
         size: int = batch.bytes + BATCH_OVERHEAD + RECORD_OVERHEAD * len(batch.records)
@@ -155,7 +156,8 @@ class SegmentedPartition(Partition):
     def append(self, outgoing: list[Outgoing], producer: tuple[int, int] | None = None) -> None:
         """Append a batch; `producer` is (id, epoch) of one in a transaction."""
         now_ns = self.clock.now_ns
-        times = [message.time_ns if retry is FIRST and not self._stamps else now_ns for message, retry, _, _ in outgoing]
+        times = [message.time_ns if retry is FIRST and not self._stamps else now_ns
+                 for message, retry, _, _ in outgoing]
         size = sum(message.size for message, _, _, _ in outgoing)
         segment = self._segment_for(size, max(times))
         if segment.first_ns is None:

@@ -63,7 +63,7 @@ class AdminClient:
 
     def create_partitions(self, new_partitions: list[NewPartitions], operation_timeout: float = 0,
                           request_timeout: float = 0, validate_only: bool = False) -> Futures:
-        """Add partitions: {name: future of None}.  Old records stay where they are; keys may go elsewhere from then on."""
+        """Add partitions: {name: future of None}.  Old records stay; keys may go elsewhere from then on."""
         by_name = {new.topic: new for new in new_partitions}
         return self._each(by_name, lambda name: admin_topics.grow(self._kafka, by_name[name], validate_only))
 

@@ -10,8 +10,8 @@ from edasim.brokers.kafka.client.values import TopicPartition
 
 
 class NewTopic:
-    """A topic to be created.  `replication_factor` -1 means the brokers' default; `replica_assignment` names the brokers
-    of each partition instead; `config` are topic options by their real names.
+    """A topic to be created.  `replication_factor` -1 means the brokers' default; `replica_assignment` names the
+    brokers of each partition instead; `config` are topic options by their real names.
     """
 
     def __init__(self, topic: str, num_partitions: int = -1, replication_factor: int = -1,

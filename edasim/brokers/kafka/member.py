@@ -290,9 +290,8 @@ class Member:
     def pause(self, *partitions: Partition) -> None:
         """Read no more of these until `resume`; they stay assigned, and what is buffered of them is fetched again."""
         self.paused.update(partitions)
-        for partition in partitions:
-            if partition in self.assigned:
-                self._drop_records(self.assigned[partition])
+        for partition in self.paused & self.assigned.keys():
+            self._drop_records(self.assigned[partition])
         self._fetch_anew()
 
     def resume(self, *partitions: Partition) -> None:

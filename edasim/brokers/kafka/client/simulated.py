@@ -22,6 +22,7 @@ from edasim.core.distribution import parse_distribution
 from edasim.core.link import Link
 from edasim.core.message import Message as EngineMessage
 from edasim.core.world import World
+from edasim.scenario.broker_option import MOST_REPLICAS
 from edasim.scenario.broker_options import OptionError, resolve
 from edasim.scenario.wire import DEFAULT_LATENCIES
 
@@ -72,8 +73,8 @@ class SimulatedKafka:
             self.options = resolve("kafka broker", version, dict(options or {}))
         except OptionError as error:
             raise ValueError(str(error)) from None
-        if brokers < 1:
-            raise ValueError(f"brokers is {brokers}, but a cluster has at least one")
+        if not 1 <= brokers <= MOST_REPLICAS:
+            raise ValueError(f"brokers is {brokers}, but a cluster has 1 to {MOST_REPLICAS}")
         self.version = version
         self.brokers = brokers
         self.replicas = min(3, brokers)

@@ -187,13 +187,15 @@ class RabbitReader:
 class KafkaBench(Bench):
     """A Kafka cluster with one topic, `orders`; `answers` are what producers heard, as (name, ok)."""
 
+    kind: type[Cluster] = Cluster
+
     def __init__(self, partitions: int = 1, replicas: int = 1, hop_ms: float | str = 0, *,  # noqa: PLR0913
                  nodes: int = 1, version: str = "4.3", segments: bool = False,
                  broker: Mapping[str, object] | None = None, **options: object) -> None:
         super().__init__(hop_ms)
         self.version = version
-        self.cluster = Cluster(self.world, ClusterTimes(self.hop, takes(0)), nodes,
-                               resolve("kafka broker", version, dotted(broker or {})))
+        self.cluster = self.kind(self.world, ClusterTimes(self.hop, takes(0)), nodes,
+                                 resolve("kafka broker", version, dotted(broker or {})))
         self.cluster.keeps_segments = segments
         self.topic_options = dotted(options)
         self.topic = self.create("orders", partitions, replicas)
@@ -208,7 +210,8 @@ class KafkaBench(Bench):
     def producer(self, name: str = "checkout", **options: object) -> KafkaWriter:
         """A producer; `linger_ms=0` is linger.ms. Without options it sends each record at once."""
         given = {"linger.ms": 0, **dotted(options)}
-        producer = Producer(self.cluster, name, self.links(name), resolve("kafka producer", self.version, given))
+        producer = self.cluster.producer_kind(self.cluster, name, self.links(name),
+                                              resolve("kafka producer", self.version, given))
         self.world.add_part(producer)
         return KafkaWriter(self, producer)
 

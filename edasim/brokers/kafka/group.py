@@ -11,10 +11,12 @@ from typing import Any
 
 from edasim.brokers.kafka.assignors import assign, cooperative_rounds
 from edasim.brokers.kafka.cluster import Topic
+from edasim.brokers.kafka.failover_fetch import FailoverFetch
 from edasim.brokers.kafka.fetch import Fetch
 from edasim.brokers.kafka.log import Partition
 from edasim.brokers.kafka.member import Member
 from edasim.brokers.kafka.progress import Deliveries
+from edasim.brokers.kafka.replicas import ReplicatedPartition
 from edasim.brokers.kafka.segmented_fetch import SegmentedFetch
 from edasim.brokers.kafka.segments import SegmentedPartition
 from edasim.core.conservation import Counts
@@ -23,6 +25,9 @@ from edasim.core.link import CALL, Call
 from edasim.core.message import Message
 from edasim.core.world import World
 from edasim.scenario.broker_option import iso_duration_ns
+
+UNSTABLE_BACKOFF_NS = 100_000_000
+"""How long a consumer waits before it asks again for an offset that is not stable: retry.backoff.ms."""
 
 
 class Group:
@@ -50,8 +55,9 @@ class Group:
         self.committed: dict[Partition, int] = {}
         self.start: dict[Partition, int] = {}
         self.reads_committed: bool = options["isolation.level"] == "read_committed"
-        self.fetch_kind = (SegmentedFetch if any(isinstance(partition, SegmentedPartition)
-                                                 for partition in self._partitions()) else Fetch)
+        self.fetch_kind = self._fetch_kind()
+        self.pending: dict[Partition, int] = {}
+        """How many open transactions hold an offset of a partition."""
         self.skipped: dict[Partition, int] = {}
         """How many offsets the group was made to skip because their records were gone."""
         self._skipped_upto: dict[Partition, int] = {}
@@ -66,6 +72,25 @@ class Group:
 
     def _partitions(self) -> list[Partition]:
         return [partition for topic in self.topics.values() for partition in topic.partitions]
+
+    def _fetch_kind(self) -> type[Fetch]:
+        """How its members fetch, as its partitions want it."""
+        replicated = [one for one in self._partitions() if isinstance(one, ReplicatedPartition)]
+        for partition in replicated:
+            partition.groups.append(self)
+        if replicated:
+            return FailoverFetch
+        segmented = any(isinstance(partition, SegmentedPartition) for partition in self._partitions())
+        return SegmentedFetch if segmented else Fetch
+
+    def truncated(self, partition: Partition, offset: int) -> None:
+        """The log ends at an offset now, and what comes there next was never delivered (KIP-320)."""
+        if partition in self.committed:
+            deliveries = self.deliveries[partition]
+            deliveries.upto = min(deliveries.upto, offset)
+            if self.committed[partition] > offset:
+                self.committed[partition] = offset
+                self._rewound_facts[partition](offset)
 
     # --- the beginning ----------------------------------------------------------------------------------------
 
@@ -274,7 +299,10 @@ class Group:
     def assigned(self, news: tuple[Member, list[Partition], int]) -> None:
         """An assignment arrives at its member."""
         member, partitions, generation = news
-        if member.alive and generation == self.generation:
+        if any(self.pending.get(partition) for partition in partitions):
+            # An open transaction may yet commit offsets: UNSTABLE_OFFSET_COMMIT, and the client asks again (KIP-447).
+            self.clock.at(self.clock.now_ns + UNSTABLE_BACKOFF_NS, lambda: self.assigned(news))
+        elif member.alive and generation == self.generation:
             member.assign({partition: self.committed[partition] for partition in partitions}, generation)
 
     # --- commits ----------------------------------------------------------------------------------------------
@@ -282,10 +310,18 @@ class Group:
     def commit(self, request: tuple[Member, int, Mapping[Partition, int]]) -> None:
         """Offsets arrive; those of a member that is no longer in this generation are refused."""
         member, generation, offsets = request
-        if self.members.get(member.name) is not member or (generation != self.generation and not self.rebalancing):
-            return
+        if self.admits(member, generation):
+            self.apply(offsets)
+
+    def admits(self, member: Member, generation: int) -> bool:
+        """Whether a member may commit: one of the present generation."""
+        return self.members.get(member.name) is member and (generation == self.generation or self.rebalancing)
+
+    def apply(self, offsets: Mapping[Partition, int]) -> None:
+        """Move committed offsets."""
         for partition, offset in offsets.items():
-            assert offset <= partition.end, "an offset is past the end of its partition"
+            if offset > partition.end:
+                offset = partition.beyond(offset)
             before = self.committed[partition]
             if offset != before:
                 self.committed[partition] = offset

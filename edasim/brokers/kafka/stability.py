@@ -78,6 +78,15 @@ class Stability:
         return producer is not None and any(
             one.producer == producer[0] and one.first <= record.offset < one.last for one in reversed(self.aborted))
 
+    def cut(self, offset: int) -> None:
+        """The log ends at an offset now; a transaction whose marker is gone is open again."""
+        gone = [marker for marker in self.markers if marker.offset >= offset]
+        self.markers = [marker for marker in self.markers if marker.offset < offset]
+        self.aborted = [one for one in self.aborted if one.last < offset]
+        self._unreplicated = [(first, marker) for first, marker in self._unreplicated if marker < offset]
+        reopened = {marker.producer: marker.first for marker in gone if marker.first is not None}
+        self._open = {producer: first for producer, first in {**self._open, **reopened}.items() if first < offset}
+
     def forget_below(self, offset: int) -> None:
         """The log begins here now."""
         self.aborted = [one for one in self.aborted if one.last >= offset]

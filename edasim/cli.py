@@ -38,8 +38,8 @@ app = typer.Typer(
     help="A flight simulator for event-driven architecture: the same orders through four ways to build a shop.",
     epilog=f"{EXIT_CODES}\n\nBegin with: edasim demo",
 )
-for command in (run, compare, sweep, find, sensitivity, report, validate, conform, check, describe, fidelity, lab,
-                doctor):
+COMMANDS = (run, compare, sweep, find, sensitivity, report, validate, conform, check, describe, fidelity, lab, doctor)
+for command in COMMANDS:
     app.command(epilog=EXIT_CODES)(command)
 app.command("app", epilog=EXIT_CODES)(open_app)
 

@@ -131,6 +131,7 @@ def test_a_second_producer_with_the_same_id_fences_the_first() -> None:
     assert new.transactions.epoch == 2  # one to fence, one to begin
     old.send("zombie")
     old.commit()
+    kafka.advance(1)
     new.send("b")
     new.commit()
     kafka.advance(1)
@@ -221,7 +222,7 @@ def test_a_keyless_record_in_a_compacted_topic_is_refused() -> None:
     kafka.producer().send("a", key=None)
     kafka.producer("other").send("b", key="k")
     kafka.advance(1)
-    assert kafka.answers == [("a", False), ("b", True)]
+    assert sorted(kafka.answers) == [("a", False), ("b", True)]
     assert kafka.log() == ["b"]
 
 

@@ -194,6 +194,8 @@ class Cluster:
     def _append_in_transaction(self, request: Request, batch: Batch) -> None:
         producer, partition = request.producer, batch.partition
         assert isinstance(partition, SegmentedPartition), "transactions need topics with segments"
+        if partition.picky and self._refused_for_good(request, batch):
+            return
         error = self.transactions.admits(producer.id, batch.epoch, partition)
         if error:
             self._fail(request, batch, error)
@@ -210,14 +212,19 @@ class Cluster:
         if partition.await_followers(self._settled, request):
             request.waiting += 1
 
+    def _refused_for_good(self, request: Request, batch: Batch) -> bool:
+        assert isinstance(batch.partition, SegmentedPartition), "no other is picky"
+        error = batch.partition.refusal(batch)
+        if error:
+            self._fail(request, batch, error)
+        return bool(error)
+
     def _fail(self, request: Request, batch: Batch, error: str) -> None:
         request.failed = {**(request.failed or {}), batch: error}
 
     def _append(self, request: Request, batch: Batch) -> None:
         producer, partition = request.producer, batch.partition
-        if partition.compacted and any(record[0].key is None for record in batch.records):
-            # Source: LogValidator, which refuses the whole batch.
-            self._fail(request, batch, "INVALID_RECORD")
+        if partition.picky and self._refused_for_good(request, batch):
             return
         if producer.idempotent:
             known = partition.producer_state(producer.id, batch.epoch)

@@ -195,9 +195,8 @@ class Poller:
     def pause(self, *partitions: Partition) -> None:
         """Read no more of these until `resume`; they stay assigned, and what is buffered of them is fetched again."""
         self.paused.update(partitions)
-        for partition in partitions:
-            if partition in self.assigned:
-                self._drop_records(self.assigned[partition])
+        for partition in self.paused & self.assigned.keys():
+            self._drop_records(self.assigned[partition])
         self._fetch_anew()
 
     def resume(self, *partitions: Partition) -> None:
@@ -215,17 +214,13 @@ class Poller:
         self.polling = False
 
     def seek(self, partition: Partition, offset: int) -> None:
-        """Read on from another offset (what the log does not have is for auto.offset.reset to decide); what is buffered
-        of the partition is thrown away.
-        """
+        """Read on from another offset, any one: what the log lacks is for auto.offset.reset to decide."""
         assert offset >= 0, "an offset counts from 0"
         assert partition in self.assigned, "only an assigned partition can be sought in"
-        self._discard_fetch()
         progress = self.assigned[partition]
         self._drop_records(progress)
         progress.consumed = offset
-        if self.polling and not self.rejoin_pending:
-            self._look_for_records()
+        self._fetch_anew()
 
     def _watch_polls(self, _: Signal) -> None:
         # Armed once in an interval, not once in a poll: it looks back at when the application left its last poll.

@@ -132,6 +132,21 @@ class ReplicatedCluster(Cluster):
 
         self.clock.at(self.clock.now_ns + max(0, wait_ns), lambda: self.after_hop(register))
 
+    def freeze(self, number: int) -> None:
+        """A node stands still: nobody hears of it, but it forgets nothing (to clients it looks dead)."""
+        node = self._node(number)
+        if node.alive:
+            self._down(node)
+            self.controller.lost(node)
+
+    def thaw(self, number: int) -> None:
+        """A node that stood still goes on: at once if the controller has not missed it, else it registers anew."""
+        node = self._node(number)
+        if not node.alive and node.fenced:
+            self.start(number)
+        elif not node.alive and not node.crashed:
+            self._up(node, node.life)
+
     # --- nodes ------------------------------------------------------------------------------------------------
 
     def _node(self, number: int) -> Node:

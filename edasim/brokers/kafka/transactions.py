@@ -116,8 +116,8 @@ class TransactionCoordinator:
         for partition in partitions:
             partition.append_marker((transaction.producer, transaction.epoch), committed)
         for group, moved in offsets:
-            for partition in moved:
-                group.pending[partition] -= 1
+            for waiting in moved:
+                group.pending[waiting] -= 1
             if committed:
                 group.apply(moved)
 

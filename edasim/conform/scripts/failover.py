@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from edasim.conform.script import Kafka, script
 from edasim.conform.scripts.transactions import COMMITTED, all_ended, transactional
-from edasim.conform.steps import Member, Sender, committed, create, numbers, offsets, read_all, send, values, wait
+from edasim.conform.steps import (
+    Member,
+    Sender,
+    committed,
+    create,
+    numbers,
+    offsets,
+    read_all,
+    reader,
+    send,
+    values,
+    wait,
+)
 
 
 def _everyone_is_back(kafka: Kafka, topic: str, brokers: list[int]) -> None:
@@ -105,6 +117,9 @@ def a_clean_stop_loses_nothing(kafka: Kafka) -> None:
     kafka.note("in sync", len(kafka.in_sync(topic, 0)))
     sender.send(topic, numbers(50, 99))
     kafka.note("errors", [error for error, _, _ in sender.reports if error])
+    # acks 1 confirms before the followers have a record, and readers see nothing above the high watermark.
+    consumer, place = reader(kafka), kafka.TopicPartition(topic, 0)
+    wait(kafka, lambda: consumer.get_watermark_offsets(place, timeout=10)[1] >= 100, "the followers have everything")
     kafka.note("every record", sorted(values(read_all(kafka, topic))) == sorted(numbers(0, 99)))
     kafka.start_broker(stopped)
     _everyone_is_back(kafka, topic, [1, 2, 3])

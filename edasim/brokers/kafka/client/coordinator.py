@@ -91,8 +91,10 @@ class ClientGroup(Group):
         return set.intersection(*(set(member.strategies) for member in members))
 
     def _same_instance(self, member: ClientMember) -> ClientMember | None:
-        return next((other for other in self._clients()
-                     if other is not member and member.instance is not None and other.instance == member.instance), None)
+        if member.instance is None:
+            return None
+        return next((other for other in self._clients() if other is not member and other.instance == member.instance),
+                    None)
 
     def _replace(self, before: ClientMember, member: ClientMember) -> None:
         """A static member comes back, or another takes its name: it gets what the other had, without a rebalance."""

@@ -1,4 +1,4 @@
-"""The engine's producer, as the client drives it: it says for each record at which offset it stands, or why it failed."""
+"""The engine's producers as the client drives them: they say of each record where it stands, or why it failed."""
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -16,10 +16,6 @@ if TYPE_CHECKING:
     from edasim.brokers.kafka.cluster import Cluster
 
 
-# A mixin at run time: either kind of producer stands behind it.
-_Engine = FailoverProducer if TYPE_CHECKING else object
-
-
 class CountingAccumulator(BoundedAccumulator):
     """A buffer whose batches hold at most batch.num.messages records."""
 
@@ -34,8 +30,18 @@ class CountingAccumulator(BoundedAccumulator):
         return super().add(node, partition, record, now_ns)
 
 
+if TYPE_CHECKING:
+    _Engine = FailoverProducer
+else:
+    _Engine = object  # A mixin: either kind of producer stands behind it.
+
+
 class Reporting(_Engine):
-    """Beneath both kinds of producers: `next_offset` is where the record stands whose answer is being given, `error` why it failed."""
+    """What both kinds of producers do: `next_offset` is where the record stands whose answer is being given, `error`
+    why it failed.
+    """
+
+    buffer: CountingAccumulator
 
     def __init__(self, cluster: Cluster, name: str, links: tuple[Link, Link], options: Mapping[str, Any],
                  most_records: int) -> None:

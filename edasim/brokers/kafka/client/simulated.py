@@ -8,8 +8,8 @@ from edasim.brokers.kafka.client import admin_values, values
 from edasim.brokers.kafka.client.admin import AdminClient
 from edasim.brokers.kafka.client.configuration import CONSUMER, PRODUCER, configured
 from edasim.brokers.kafka.client.consumer import Consumer
-from edasim.brokers.kafka.client.errors import KafkaError, KafkaException, failure
 from edasim.brokers.kafka.client.coordinator import ClientGroup
+from edasim.brokers.kafka.client.errors import KafkaError, KafkaException, failure
 from edasim.brokers.kafka.client.metadata import BrokerMetadata, ClusterMetadata, PartitionMetadata, TopicMetadata
 from edasim.brokers.kafka.client.payload import Payload
 from edasim.brokers.kafka.client.producer import Producer
@@ -26,6 +26,7 @@ from edasim.scenario.broker_options import OptionError, resolve
 from edasim.scenario.wire import DEFAULT_LATENCIES
 
 MS = 1_000_000
+Client = Producer | Consumer
 NEW_YEAR_2026_MS = 1_767_225_600_000
 CONTROLLER = 1
 
@@ -57,13 +58,14 @@ class SimulatedKafka:
     ConfigEntry = admin_values.ConfigEntry
     ResourceType = admin_values.ResourceType
     AlterConfigOpType = admin_values.AlterConfigOpType
+    ElectionType = admin_values.ElectionType
     OffsetSpec = admin_values.OffsetSpec
     IsolationLevel = admin_values.IsolationLevel
     ConsumerGroupState = admin_values.ConsumerGroupState
     ConsumerGroupTopicPartitions = admin_values.ConsumerGroupTopicPartitions
     TopicCollection = admin_values.TopicCollection
 
-    def __init__(self, brokers: int = 3, version: str = "4.3", seed: int = 1,  # noqa: PLR0913
+    def __init__(self, brokers: int = 3, version: str = "4.3", seed: int = 1,
                  options: Mapping[str, Any] | None = None, latency: str = DEFAULT_LATENCIES["producer-to-broker"],
                  begins_ms: int = NEW_YEAR_2026_MS) -> None:
         try:
@@ -124,7 +126,7 @@ class SimulatedKafka:
         """Let simulated time pass; clients send, fetch, commit and send heartbeats meanwhile."""
         self.stepper.sleep(seconds)
 
-    def crash(self, client: Producer | Consumer) -> None:
+    def crash(self, client: Client) -> None:
         """The client's process dies without a goodbye: nothing is flushed, committed or left."""
         client.vanish()
 
@@ -157,6 +159,14 @@ class SimulatedKafka:
         node = self.cluster.brokers[self._broker(broker) - 1]
         self.cluster.start(broker)
         self.stepper.until(lambda: node.alive, None)
+
+    def freeze_broker(self, broker: int) -> None:
+        """A broker stands still: it neither answers nor forgets."""
+        self.cluster.freeze(self._broker(broker))
+
+    def thaw_broker(self, broker: int) -> None:
+        """A broker that stood still goes on."""
+        self.cluster.thaw(self._broker(broker))
 
     def _broker(self, number: int) -> int:
         if not 1 <= number <= self.brokers:

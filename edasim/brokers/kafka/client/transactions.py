@@ -11,6 +11,7 @@ from edasim.brokers.kafka.client.errors import KafkaError, KafkaException, failu
 from edasim.brokers.kafka.client.sending import TransactionProducer
 from edasim.brokers.kafka.client.stepping import Reply, answered, ask
 from edasim.brokers.kafka.client.values import TopicPartition
+from edasim.brokers.kafka.log import Partition
 
 if TYPE_CHECKING:
     from edasim.brokers.kafka.client.group_metadata import ConsumerGroupMetadata
@@ -80,7 +81,8 @@ class Transactions:
         group = kafka.groups.get(metadata.group_id)
         if group is None:
             raise failure("_INVALID_ARG", f'no consumer has the group.id "{metadata.group_id}"')
-        offsets = {kafka.partition(*place.place): place.offset for place in places if place.offset >= 0}
+        offsets: dict[Partition, int] = {
+            kafka.partition(*place.place): place.offset for place in places if place.offset >= 0}
         for place in places:
             group.know(kafka.cluster.topics[place.topic])
         self._wait(lambda done: engine.send_offsets(group, metadata.member, offsets, done), timeout,

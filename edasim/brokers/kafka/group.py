@@ -64,7 +64,7 @@ class Group(GroupOffsets):
         self._silent.pop(member.name, None)
         before = self._of_instance(member)
         if before is not None:
-            self._replace(before, member)
+            self._take_place(before, member)
             return
         first = not self.members
         self.members[member.name] = member
@@ -85,7 +85,7 @@ class Group(GroupOffsets):
             return None
         return next((other for other in self.members.values() if other.instance == member.instance), None)
 
-    def _replace(self, before: Member, member: Member) -> None:
+    def _take_place(self, before: Member, member: Member) -> None:
         """A static member is back, as a new process or as itself: it gets what it had, without a rebalance."""
         del self.members[before.name]
         self.members[member.name] = member
@@ -171,7 +171,8 @@ class Group(GroupOffsets):
         def over() -> None:
             if not self.rebalancing or self._rounds != rounds:
                 return
-            for member in [one for one in self.members.values() if one.name not in self.joined and one.instance is None]:
+            late = [one for one in self.members.values() if one.name not in self.joined and one.instance is None]
+            for member in late:
                 del self.members[member.name]
                 self._disown(member)
             self.joined |= self.members.keys()

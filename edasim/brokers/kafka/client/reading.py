@@ -77,7 +77,7 @@ class Reading:
             except KafkaException as error:
                 self.fail(place, error.args[0])
                 continue
-            self.member.group.know(self.kafka.cluster.topics[place.topic])  # type: ignore[attr-defined]
+            self.member.group.know(self.kafka.cluster.topics[place.topic])
             added.append((Track(place, partition), place.offset))
         self.tracks |= {track.key(): track for track, _ in added}
         self.tell_member()

@@ -220,9 +220,9 @@ class Group(GroupOffsets):
                 _, target, _ = cooperative_rounds(self._owned(), target)
             self._hand_out(target)
 
-    def gave_up(self, member: Member) -> None:
-        """A member has let go of what a cooperative rebalance took from it: it joins again at once."""
-        if not self._eager():
+    def applied(self, member: Member, lost: Sequence[Partition]) -> None:
+        """A member has taken over its share; if it had to let go of something, it joins again at once (cooperative)."""
+        if lost and not self._eager():
             member.to_broker.send(Call(self._on_second_round, member), CALL)
 
     def _on_second_round(self, member: Member) -> None:
@@ -231,7 +231,7 @@ class Group(GroupOffsets):
             self._on_rejoin(member)
 
     def _owned(self) -> Assignment:
-        """What members say that they have; those of the eager protocol what they were given last, as sticky wants it."""
+        """What members say that they have; of the eager protocol what they were given last, as sticky wants it."""
         if self._eager():
             return {name: self.assignment.get(name, []) for name in self.members}
         return {name: [(partition.topic, partition.number) for partition in member.assigned]
@@ -259,7 +259,7 @@ class Group(GroupOffsets):
             member.to_client.send(Call(self.heard_of_members, (member, self.generation)), CALL)
 
     def heard_of_members(self, news: tuple[Member, int]) -> None:
-        """The answer to JoinGroup is at a member: it asks for its share (SyncGroup); the leader sends all shares along."""
+        """The answer to JoinGroup is at a member: it asks for its share (SyncGroup); the leader sends all along."""
         member, generation = news
         if member.alive and generation == self.generation:
             member.to_broker.send(Call(self._on_sync, news), CALL)

@@ -24,6 +24,12 @@ class Member(Poller):
     The application calls `poll` when it has handled what the last poll returned; when a poll returns something,
     `on_record` is given the first record and the others are in `polled` (committed beforehand if `commit_before`).
     `assigned` says per partition how far it has come; `instance` is its group.instance.id (None: a dynamic member).
+
+    What an application does: `poll`, `consumed` (its positions), `commit` (what polls returned, or given offsets; the
+    group's answer is a refusal or nothing), `seek`, `pause`, `resume`, `rest` (leave a poll that waits in vain), `die`
+    (crash; then `Group.lose`, or `Group.leave` for a close).  What its group says: `assign` (a share, taken over in a
+    poll), `commit_refused` (Kafka's name of an error).  For who drives a member by hand: `rejoin_pending`, `generation`,
+    `_applied` (a share has been taken over), `_poll_interval_over`.  Committed offsets are `Group.committed`.
     """
 
     __slots__ = ("_born_ns", "_evicted", "_heartbeat_phase_ns", "_silent_since_ns", "heartbeat_ns", "instance",
@@ -55,6 +61,10 @@ class Member(Poller):
         """The last heartbeat until now (joining counts as one)."""
         since = self.clock.now_ns - self._heartbeat_phase_ns
         return max(self._heartbeat_phase_ns + (since // self.heartbeat_ns) * self.heartbeat_ns, self._born_ns)
+
+    def begin_heartbeats(self) -> None:
+        """One is sent now, out of turn; the next follows an interval later."""
+        self._heartbeat_phase_ns = self.clock.now_ns
 
     def _cut_off(self, is_cut: bool) -> None:
         """Nothing is heard of a member that is cut off: after session.timeout.ms the group goes on without it."""
@@ -98,7 +108,7 @@ class Member(Poller):
         """
         self.generation = generation
         if not self.polling and self.assigned:
-            self._assignment = (partitions, generation)
+            self._assignment = partitions
             return
         lost = [partition for partition in self.assigned if partition not in partitions]
         if lost and self.auto_commit:
@@ -112,14 +122,13 @@ class Member(Poller):
                 partition.readers = (*partition.readers, progress)
                 self.group.gave(partition, self)
         self._discard_fetch()
-        if lost:
-            self._let_go(lost)
+        self._applied(lost)
         if self.polling and not self.rejoin_pending:
             self._look_for_records()
 
-    def _let_go(self, lost: list[Partition]) -> None:
-        """What the group took away is given up."""
-        self.group.gave_up(self)
+    def _applied(self, lost: list[Partition]) -> None:
+        """What the group said is done."""
+        self.group.applied(self, lost)
 
     def revoke_all(self) -> None:
         """Give up everything, as the eager protocol has it before a member joins again."""
@@ -137,7 +146,7 @@ class Member(Poller):
         """What a poll has to do for the group first; True when nothing is to be read in it."""
         if self._assignment is not None:
             assignment, self._assignment = self._assignment, None
-            self.assign(*assignment)
+            self.assign(assignment, self.generation)
             if not self.polling or not self.rejoin_pending:
                 return True
         if self.rejoin_pending:

@@ -97,7 +97,7 @@ class Poller:
         self.polled: deque[Record] = deque()
         self.polling = False
         self.rejoin_pending = False
-        self._assignment: tuple[Mapping[Partition, int], int] | None = None
+        self._assignment: Mapping[Partition, int] | None = None
         self.fetch: Fetch = group.fetch_kind(self)  # type: ignore[arg-type]
         self._fetching = False
         self._leaves_out = False

@@ -76,7 +76,7 @@ class ClientMember(Member):
         self.rejoin_pending = noticed
         self.polling = polling
 
-    def _let_go(self, lost: list[Partition]) -> None:
+    def _applied(self, lost: list[Partition]) -> None:
         """The consumer itself joins again when its callbacks have run."""
 
     def _poll_interval_over(self) -> None:

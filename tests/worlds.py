@@ -310,9 +310,10 @@ class KafkaGroup:
             for reader in self.readers:
                 reader.member.poll()
 
-    def join(self) -> KafkaReader:
-        """A new member asks to be let in."""
+    def join(self, instance: str | None = None) -> KafkaReader:
+        """A new member asks to be let in, a static one under its group.instance.id."""
         reader = KafkaReader(self)
+        reader.member.instance = instance
         reader.member.polling = True
         self.group.join(reader.member)
         return reader

@@ -11,6 +11,7 @@ from edasim.architectures.kafka_nodes import Nodes, cluster_for, producer_kind
 from edasim.brokers.kafka.cluster import ClusterTimes, Topic
 from edasim.brokers.kafka.group import Group
 from edasim.brokers.kafka.log import FIRST, Record, Retrying
+from edasim.brokers.kafka.member import Member
 from edasim.brokers.kafka.producer import Producer
 from edasim.brokers.kafka.protocols import consumer_group
 from edasim.brokers.kafka.server_group import ServerGroup
@@ -73,6 +74,7 @@ class Kafka(Brokered[KafkaConsumer]):
         self.refusing = self.cluster.refusing
         self._answer = self._answer_customer
         self.groups: dict[str, Group | ServerGroup] = {}
+        self._instances: dict[str, list[Member]] = {}
 
     def _times(self) -> ClusterTimes:
         wire = self.shop.scenario.wire
@@ -139,10 +141,19 @@ class Kafka(Brokered[KafkaConsumer]):
     def _new_consumer(self, name: str) -> KafkaConsumer:
         worker = self.next_worker(name)
         consumer = KafkaConsumer(self, self.shop.services[name], self.groups[name], worker)
+        if self.consumer_options["group.instance.id"] is not None:
+            self._name_instance(name, consumer.member)
         self.consumers[name].append(consumer)
         self.shop.world.add_part(consumer.consumer)
         self.shop.world.add_part(consumer)
         return consumer
+
+    def _name_instance(self, name: str, member: Member) -> None:
+        """A static member takes the first name that no living one has: group.instance.id, a hyphen, and a number."""
+        known = self._instances.setdefault(name, [])
+        place = next((place for place, one in enumerate(known) if not one.alive), len(known))
+        known[place : place + 1] = [member]
+        member.instance = f"{self.consumer_options['group.instance.id']}-{place + 1}"
 
     def _join(self, name: str) -> None:
         self._group(name)

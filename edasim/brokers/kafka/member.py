@@ -27,8 +27,8 @@ class Member(Poller):
 
     What an application does: `poll`, `consumed` (its positions), `commit` (what polls returned, or given offsets; the
     group's answer is a refusal or nothing), `seek`, `pause`, `resume`, `rest` (leave a poll that waits in vain), `die`
-    (crash; then `Group.lose`, or `Group.leave` for a close).  What its group says: `assign` (a share, taken over in a
-    poll), `commit_refused` (Kafka's name of an error).  For who drives a member by hand: `rejoin_pending`, `generation`,
+    (crash; then `Group.lose`, or `Group.leave` for a close).  What its group says: `assign` (a share, taken in a poll),
+    `commit_refused` (Kafka's name of an error).  For who drives a member by hand: `rejoin_pending`, `generation`,
     `_applied` (a share has been taken over), `_poll_interval_over`.  Committed offsets are `Group.committed`.
     """
 

@@ -81,7 +81,7 @@ class Reading:
             if partition is None:
                 self._wait_for(place)
                 continue
-            self.member.group.know(self.kafka.cluster.topics[place.topic])  # type: ignore[attr-defined]
+            self.member.group.know(self.kafka.cluster.topics[place.topic])
             added.append((Track(place, partition), place.offset))
         self.tracks |= {track.key(): track for track, _ in added}
         self.tell_member()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import time
 from typing import Any
 
 from edasim.conform.script import NOT_REACHED, NotReached, Script, Trace, play
@@ -42,6 +43,9 @@ def trace_of(script: Script) -> Trace:
         client = importlib.import_module("edasim.brokers.kafka.client.simulated")
     except ImportError:
         return [(NOT_REACHED, "the simulated client")]
-    kafka = SimulatedSide(client.SimulatedKafka(brokers=3, version="4.3", options=BROKER_SETTINGS))
+    # Scripts give records timestamps as old as the wall clock says, so simulated time begins now.
+    begins_ms = int(time.time() * 1000)
+    cluster = client.SimulatedKafka(brokers=3, version="4.3", options=BROKER_SETTINGS, begins_ms=begins_ms)
+    kafka = SimulatedSide(cluster)
     play(script, kafka)
     return kafka.trace

@@ -51,6 +51,11 @@ def check_faults(scenario: Scenario) -> Iterator[Finding]:
             yield ("faults", name, "deploy"), f"{found}: give it a number of workers"
 
 
+def is_node(scenario: Scenario, part: str) -> bool:
+    """Whether a fault's target is one of Kafka's brokers."""
+    return _kind_of(scenario, part) == "node"
+
+
 def _part_findings(scenario: Scenario, fault: Fault) -> Iterator[str]:
     kind = _kind_of(scenario, fault.target)
     if kind is None:

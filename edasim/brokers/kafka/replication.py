@@ -132,6 +132,21 @@ class ReplicatedCluster(Cluster):
 
         self.clock.at(self.clock.now_ns + max(0, wait_ns), lambda: self.after_hop(register))
 
+    def freeze(self, number: int) -> None:
+        """A node stands still: nobody hears of it, but it forgets nothing (to clients it looks dead)."""
+        node = self._node(number)
+        if node.alive:
+            self._down(node)
+            self.controller.lost(node)
+
+    def thaw(self, number: int) -> None:
+        """A node that stood still goes on: at once if the controller has not missed it, else it registers anew."""
+        node = self._node(number)
+        if not node.alive and node.fenced:
+            self.start(number)
+        elif not node.alive and not node.crashed:
+            self._up(node, node.life)
+
     # --- nodes ------------------------------------------------------------------------------------------------
 
     def _node(self, number: int) -> Node:
@@ -263,6 +278,12 @@ class ReplicatedCluster(Cluster):
             self.lost(request.batches[0].records[0][0].id)
 
     def _append(self, request: Request, batch: Batch) -> None:
+        self._append_at_leader(request, batch, super()._append)
+
+    def _append_in_transaction(self, request: Request, batch: Batch) -> None:
+        self._append_at_leader(request, batch, super()._append_in_transaction)
+
+    def _append_at_leader(self, request: Request, batch: Batch, append: Callable[[Request, Batch], None]) -> None:
         partition = batch.partition
         assert isinstance(partition, ReplicatedPartition), "this cluster makes no others"
         error = partition.refuses(request)
@@ -270,7 +291,7 @@ class ReplicatedCluster(Cluster):
             self._refuse(request, batch, error)
             return
         end = partition.end
-        super()._append(request, batch)
+        append(request, batch)
         if request.refused and batch in request.refused:
             request.errors[batch] = OUT_OF_ORDER
         if partition.end > end and request.producer.idempotent:

@@ -49,6 +49,7 @@ def close_cleanly(page: Any) -> None:
     page.close(run_before_unload=False)
 
 
+@pytest.mark.every_notebook
 @pytest.mark.parametrize("name", [name for name in NOTEBOOKS if not name.startswith("00")])
 def test_a_notebook_runs_in_a_real_jupyterlab_and_its_slider_moves_the_picture(
     jupyter: str, chromium: Browser, name: str

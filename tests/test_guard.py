@@ -160,7 +160,7 @@ def test_a_wrong_amount_of_memory_is_bad_input(capsys: pytest.CaptureFixture[str
 @pytest.mark.skipif(not hasattr(os, "kill") or sys.platform == "win32", reason="there are no signals here")
 def test_ctrl_c_stops_a_run_with_a_sentence(tmp_path: Path) -> None:
     file = tmp_path / "long.yml"
-    file.write_text(LONG)
+    file.write_text(LONG.replace("100s", "200s"))
     command = [sys.executable, "-m", "edasim", "run", str(file)]
     running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:

@@ -96,7 +96,8 @@ def test_a_file_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
         "paymnt-outage: the file cannot be read: No such file or directory, and no shipped scenario has that name: "
         "did you mean payment-outage?"
     ]
-    assert sentences(tmp_path) == [f"{tmp_path}: the file cannot be read: Is a directory"]
+    cure = f"name a scenario file, as in {tmp_path}/scenario.yml"
+    assert sentences(tmp_path) == [f"{tmp_path}: the file cannot be read: this is a folder: {cure}"]
     assert sentences("a\0b") == ["a\\x00b: the file cannot be read: this is no name of a file"]
 
 

@@ -129,6 +129,9 @@ BROKER = table(
     *ignored(_DISK, "duration_ms", {
         "log.flush.interval.ms": None, "log.flush.scheduler.interval.ms": LONG_MAX,
         "replica.high.watermark.checkpoint.interval.ms": 5_000}, high=LONG_MAX),
+    *ignored(_DISK, "duration_ms", {"log.initial.task.delay.ms": 30_000, "log.segment.delete.delay.ms": 60_000}, low=0,
+             high=LONG_MAX),
+    *ignored(_COMPACTION, "bytes", {"log.cleaner.dedupe.buffer.size": 134_217_728}, high=LONG_MAX),
     *ignored(_DISK, "int", {"log.flush.interval.messages": LONG_MAX}, low=1, high=LONG_MAX),
     *ignored(_DISK, "str", {"log.dir": "/tmp/kafka-logs", "log.dirs": None}),
     *ignored("clocks agree", "enum", {"log.message.timestamp.type": "CreateTime"},

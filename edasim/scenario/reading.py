@@ -71,6 +71,8 @@ def _content(source: str, file: str) -> bytes:
             return stream.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or "this is no name of a file"
+        if isinstance(error, IsADirectoryError):
+            reason = "this is a folder: name a scenario file, as in " + os.path.join(source, "scenario.yml")
         if isinstance(error, FileNotFoundError) and os.path.basename(source) == source:
             reason = f"{reason}, and no shipped scenario has that name: {suggestion(source, known_names())}"
         raise ScenarioError([Problem(f"the file cannot be read: {reason}", file=file)]) from None

@@ -44,6 +44,11 @@ class Topic:
         self.partitions = partitions
         self._by_key: dict[str, Partition] = {}
 
+    def grow(self, partitions: list[Partition]) -> None:
+        """More partitions: many keys belong elsewhere from now on."""
+        self.partitions += partitions
+        self._by_key.clear()
+
     def partition_of(self, key: str) -> Partition:
         """The partition of a key, by murmur2 as every Kafka client does by default."""
         partition = self._by_key.get(key)
@@ -89,18 +94,42 @@ class Cluster:
     def create_topic(self, name: str, options: Mapping[str, Any], service: str = "", *,
                      parking: bool = False, keyed: bool = True) -> Topic:
         """Create a topic from resolved topic options; a `parking` topic is for people to look at."""
-        replicas = options["replication.factor"]
+        self.topics[name] = topic = Topic(name, [], options["replication.factor"], keyed)
+        self._add_partitions(topic, options, service, "parking" if parking else "")
+        return topic
+
+    def _add_partitions(self, topic: Topic, options: Mapping[str, Any], service: str = "", detail: str = "") -> None:
         kind = self._kind_of_partition(options)
+        name = topic.name
         partitions = [
             kind(
-                self.world, name, number, number % self.nodes, self._replication_draw(f"{name}-{number}", replicas),
-                Place("partition", f"{name}-{number}", service, "parking" if parking else ""),
+                self.world, name, number, number % self.nodes,
+                self._replication_draw(f"{name}-{number}", topic.replicas),
+                Place("partition", f"{name}-{number}", service, detail),
             )
-            for number in range(options["partitions"])
+            for number in range(len(topic.partitions), options["partitions"])
         ]
         self._look_after([one for one in partitions if isinstance(one, SegmentedPartition)])
-        self.topics[name] = topic = Topic(name, partitions, replicas, keyed)
-        return topic
+        topic.grow(partitions)
+
+    def add_partitions(self, name: str, options: Mapping[str, Any]) -> None:
+        """Let a topic have as many partitions as `options` say from now on; what is in the old ones stays there."""
+        self._add_partitions(self.topics[name], options)
+
+    def delete_topic(self, name: str) -> None:
+        """Forget a topic with all its records."""
+        gone = set(self.topics.pop(name).partitions)
+        for watcher in (self.retention, self.cleaner):
+            watcher.partitions = [one for one in watcher.partitions if one not in gone]
+
+    def configure_topic(self, name: str, options: Mapping[str, Any]) -> None:
+        """Another configuration of a topic from now on, whose partitions have segments."""
+        partitions = [one for one in self.topics[name].partitions if isinstance(one, SegmentedPartition)]
+        for watcher in (self.retention, self.cleaner):
+            watcher.partitions = [one for one in watcher.partitions if one not in partitions]
+        for partition in partitions:
+            partition.configure(options)
+        self._look_after(partitions)
 
     def _kind_of_partition(self, options: Mapping[str, Any]) -> Callable[..., Partition]:
         """What a topic's partitions are made of."""

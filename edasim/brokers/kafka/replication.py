@@ -14,6 +14,7 @@ isr-expiration), ReplicaFetcherThread.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,8 @@ class ReplicatedCluster(Cluster):
         self.reach: Callable[[bool], None] = lambda reached: None
         """Told False when the last node has gone, and True when the first one is back."""
         self._readers: dict[Member, Reader] = {}
+        self.chosen: dict[str, list[int]] = {}
+        """The numbers of the nodes for a partition's replicas by its name, where somebody has chosen them."""
         lag_phase = world.draws.sequential("phase", "isr expiration")
         for node in self.brokers:
             self._expire_later(node, round(lag_phase.draw() * self._lag_ns / 2))
@@ -198,6 +201,7 @@ class ReplicatedCluster(Cluster):
     def place_replicas(self, name: str, number: int, count: int) -> list[Replica]:
         """Replicas on nodes one after another, the first of which is to lead."""
         assert count <= self.nodes, "a cluster has at least as many nodes as a partition has replicas"
+        numbers = self.chosen.get(name) or [(number + position) % self.nodes + 1 for position in range(count)]
         replicas = []
         for position in range(count):
             follower = (position - 1) % count
@@ -206,8 +210,16 @@ class ReplicatedCluster(Cluster):
             there = SequentialDraw(StreamBundle(streams[:2]), sum_of([self.times.hop, self.times.append]))
             back = SequentialDraw(StreamBundle(streams[2:]), sum_of([self.times.hop]))
             self._delays.append((there, back))
-            replicas.append(Replica(self.brokers[(number + position) % self.nodes], there, back))
+            replicas.append(Replica(self._node(numbers[position]), there, back))
         return replicas
+
+    def configure_topic(self, name: str, options: Mapping[str, Any]) -> None:
+        """Another configuration of a topic from now on."""
+        super().configure_topic(name, options)
+        for partition in self.topics[name].partitions:
+            assert isinstance(partition, ReplicatedPartition), "this cluster makes no others"
+            partition.rules = replace(partition.rules, unclean=options["unclean.leader.election.enable"],
+                                      min_isr=min(options["min.insync.replicas"], len(partition.replicas)))
 
     def use(self, times: ClusterTimes) -> None:
         """Other latencies of the cluster's own steps from now on."""

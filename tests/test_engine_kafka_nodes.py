@@ -10,8 +10,8 @@ from edasim.brokers.kafka.bounded_producer import BoundedProducer
 from edasim.brokers.kafka.cluster import Cluster
 from edasim.brokers.kafka.replication import ReplicatedCluster
 from edasim.scenario.value import Scenario
-from edasim.simulate import BUILDERS, Run, simulate
 from edasim.services.shop import Shop
+from edasim.simulate import BUILDERS, Run, simulate
 from tests.worlds import outcome, shop, times_s
 
 SLOW_COPIES = {"broker-to-broker": "100ms"}

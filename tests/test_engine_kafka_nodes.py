@@ -18,7 +18,7 @@ SLOW_COPIES = {"broker-to-broker": "100ms"}
 
 
 def kafka(acks: str = "all", minimum: int = 2, version: str = "4.3", **parts: Any) -> Scenario:
-    """100 orders, one each 100 ms from 0.1 s on, to three brokers, the first of which leads; 100 ms from one to another."""
+    """100 orders, one each 100 ms from 0.1 s on, to three brokers 100 ms apart, the first of which leads."""
     options = {"version": version, "producer": {"acks": acks, "linger.ms": 0},
                "topic": {"partitions": 1, "replication.factor": 3, "min.insync.replicas": minimum}}
     built = {"orders": 100, "producers": {"checkout": {"publishes": "OrderPlaced", "arrivals": "constant 10/s"}},
@@ -151,3 +151,11 @@ def test_a_message_that_no_request_can_carry_is_refused_or_dropped() -> None:
     options = {"producer": {"max.request.size": 500}}
     run = simulate(kafka(services=services, architectures={"kafka": options}), "kafka")
     assert outcome(run, "refused") == 100
+
+
+def test_a_node_that_is_stuck_is_found_out_by_timeouts() -> None:
+    stuck = {"x": {"unavailable": "broker-1", "at": "3050ms", "for": "60s"}}
+    run = simulate(kafka(faults=stuck, client={"timeout": "60s"}), "kafka")
+    late = [at for at in times_s(run, "accepted") if at > 4]
+    # The session is over after 9 s, but who has asked waits for request.timeout.ms of 30 s.
+    assert len(late) > 60 and min(late) > 33 and outcome(run, "done") == 100

@@ -576,3 +576,28 @@ def test_a_node_that_dies_while_it_is_stuck_answers_nothing_afterwards() -> None
     kafka.start(1)
     kafka.advance(2 * SECOND_MS)
     assert (kafka.accepted(), kafka.log()) == (["a"], ["a"])
+    kafka.cluster.pause(1)
+    kafka.cluster.resume(1)
+    kafka.advance(SECOND_MS)
+    assert kafka.log() == ["a"]
+
+
+def test_a_session_counts_from_where_a_node_got_stuck_also_if_it_dies_later() -> None:
+    kafka = Replicas()
+    kafka.cluster.pause(1)
+    kafka.advance(5 * SECOND_MS)
+    kafka.kill(1)
+    kafka.advance(4.1 * SECOND_MS)
+    assert kafka.leader == 2
+
+
+def test_who_waited_at_a_leader_that_was_stuck_is_told_when_it_goes_on() -> None:
+    kafka = Replicas()
+    kafka.producer().send("a")
+    kafka.advance(2.5)
+    kafka.cluster.pause(1)
+    kafka.advance(12 * SECOND_MS)
+    assert (kafka.leader, kafka.answers) == (2, [])
+    kafka.cluster.resume(1)
+    kafka.advance(SECOND_MS)
+    assert (kafka.accepted(), kafka.log()) == (["a"], ["a"])

@@ -77,14 +77,14 @@ class Nodes:
         """A process is stuck."""
         number = self.names[part]
         self._paused[number] += 1
-        self._replicated().pause(number)
+        self._replicated().freeze(number)
 
     def resume(self, part: str) -> None:
         """It goes on, unless another fault holds it, too."""
         number = self.names[part]
         self._paused[number] -= 1
         if not self._paused[number]:
-            self._replicated().resume(number)
+            self._replicated().thaw(number)
 
     def _replicated(self) -> ReplicatedCluster:
         assert isinstance(self._cluster, ReplicatedCluster), "a scenario with such a fault has a cluster that can fail"

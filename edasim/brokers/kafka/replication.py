@@ -4,7 +4,7 @@ A shop without a fault on a node keeps the plain `Cluster`, whose followers are 
 and for the step-by-step client.  Helper methods, with nodes numbered from 1 as in a scenario's `broker-2`:
 
 - `kill(number)`: the node's process dies; `stop(number)`: it is shut down properly; `start(number)`: it comes back;
-- `pause(number)`: the process is stuck, and no connection breaks; `resume(number)`: it goes on;
+- `freeze(number)`: the process is stuck, and no connection breaks; `thaw(number)`: it goes on;
 - `leader(topic, partition)`: the number of the live node that leads a partition, None while none does;
 - `in_sync(topic, partition)`: the numbers of its in-sync replicas as the leader knows them;
 - `high_watermark` and `end` of `topics[topic].partitions[partition]` say how far consumers see and how long the log is.
@@ -135,7 +135,7 @@ class ReplicatedCluster(Cluster):
 
         self.clock.at(self.clock.now_ns + max(0, wait_ns), lambda: self.after_hop(register))
 
-    def pause(self, number: int) -> None:
+    def freeze(self, number: int) -> None:
         """A node is stuck: it takes requests and does nothing about them, and its session runs out."""
         node = self._node(number)
         if node.answers:
@@ -144,7 +144,7 @@ class ReplicatedCluster(Cluster):
                 partition.node_pauses(node)
             self.controller.lost(node)
 
-    def resume(self, number: int) -> None:
+    def thaw(self, number: int) -> None:
         """A node that was stuck goes on where it was, or hears that others lead by now."""
         node = self._node(number)
         if node.paused_since_ns is None or not node.alive:

@@ -17,6 +17,7 @@ from edasim.brokers.kafka.group import Group
 from edasim.brokers.kafka.log import FIRST, Record
 from edasim.brokers.kafka.member import Member
 from edasim.brokers.kafka.producer import Producer
+from edasim.brokers.kafka.transactional_producer import TransactionalProducer
 from edasim.brokers.rabbitmq.broker import Broker
 from edasim.brokers.rabbitmq.channel import Publisher, Subscription
 from edasim.brokers.rabbitmq.entry import Death, Entry, Properties
@@ -197,6 +198,7 @@ class KafkaBench(Bench):
         self.cluster = self.kind(self.world, ClusterTimes(self.hop, takes(0)), nodes,
                                  resolve("kafka broker", version, dotted(broker or {})))
         self.cluster.keeps_segments = segments
+        self.cluster.transactions.bumps = version != "3.9"
         self.topic_options = dotted(options)
         self.topic = self.create("orders", partitions, replicas)
         self.answers: list[tuple[str, bool]] = []
@@ -214,6 +216,16 @@ class KafkaBench(Bench):
                                               resolve("kafka producer", self.version, given))
         self.world.add_part(producer)
         return KafkaWriter(self, producer)
+
+    def transactional(self, name: str = "shipping", **options: object) -> KafkaTransactions:
+        """An initialised producer whose transactional.id is its name."""
+        given = {"linger.ms": 0, "transactional.id": name, **dotted(options)}
+        producer = TransactionalProducer(self.cluster, name, self.links(f"{name} {len(self.world.links)}"),
+                                         resolve("kafka producer", self.version, given))
+        self.world.add_part(producer)
+        writer = KafkaTransactions(self, producer)
+        producer.init(writer.ended.append)
+        return writer
 
     def append(self, *names: str, partition: int = 0) -> None:
         """Records that are simply there, in one batch."""
@@ -264,6 +276,21 @@ class KafkaWriter:
     def _heard(self, message: Any, ok: bool) -> None:
         self.bench.answers.append((message.event, ok))
         self.bench.answers_ms.append(self.bench.now_ms)
+
+
+class KafkaTransactions(KafkaWriter):
+    """A transactional producer; `ended` is what init, commit and abort were answered."""
+
+    def __init__(self, bench: KafkaBench, producer: TransactionalProducer) -> None:
+        super().__init__(bench, producer)
+        self.transactions = producer
+        self.ended: list[str] = []
+
+    def commit(self) -> None:
+        self.transactions.commit(self.ended.append)
+
+    def abort(self) -> None:
+        self.transactions.abort(self.ended.append)
 
 
 class KafkaGroup:

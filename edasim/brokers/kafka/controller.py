@@ -177,9 +177,13 @@ class Controller:
             partition.registered = after
             self.cluster.after_hop(lambda: partition.apply(after))
 
+    def prefer(self, partition: ReplicatedPartition) -> None:
+        """Leadership goes back to the first replica of a partition, if that is in sync again."""
+        if partition.registered.leader not in (None, partition.rules.replicas[0]):
+            self._change(partition, partition.registered.isr, preferred=True)
+
     def _balance(self) -> None:
-        """Leadership goes back to the first replica of each partition, where that is in sync again."""
+        """From time to time every first replica that is in sync leads again."""
         for partition in self.cluster.partitions():
-            if partition.registered.leader not in (None, partition.rules.replicas[0]):
-                self._change(partition, partition.registered.isr, preferred=True)
+            self.prefer(partition)
         self.clock.at(self.clock.now_ns + self._balance_ns, self._balance)

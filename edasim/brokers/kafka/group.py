@@ -26,6 +26,9 @@ from edasim.core.message import Message
 from edasim.core.world import World
 from edasim.scenario.broker_option import iso_duration_ns
 
+UNSTABLE_BACKOFF_NS = 100_000_000
+"""How long a consumer waits before it asks again for an offset that is not stable: retry.backoff.ms."""
+
 
 class Group:
     """One consumer group.  `committed` belongs to the group and the partition and names the next record to read.
@@ -53,6 +56,8 @@ class Group:
         self.start: dict[Partition, int] = {}
         self.reads_committed: bool = options["isolation.level"] == "read_committed"
         self.fetch_kind = self._fetch_kind()
+        self.pending: dict[Partition, int] = {}
+        """How many open transactions hold an offset of a partition."""
         self.skipped: dict[Partition, int] = {}
         """How many offsets the group was made to skip because their records were gone."""
         self._skipped_upto: dict[Partition, int] = {}
@@ -294,7 +299,10 @@ class Group:
     def assigned(self, news: tuple[Member, list[Partition], int]) -> None:
         """An assignment arrives at its member."""
         member, partitions, generation = news
-        if member.alive and generation == self.generation:
+        if any(self.pending.get(partition) for partition in partitions):
+            # An open transaction may yet commit offsets: UNSTABLE_OFFSET_COMMIT, and the client asks again (KIP-447).
+            self.clock.at(self.clock.now_ns + UNSTABLE_BACKOFF_NS, lambda: self.assigned(news))
+        elif member.alive and generation == self.generation:
             member.assign({partition: self.committed[partition] for partition in partitions}, generation)
 
     # --- commits ----------------------------------------------------------------------------------------------
@@ -302,8 +310,15 @@ class Group:
     def commit(self, request: tuple[Member, int, Mapping[Partition, int]]) -> None:
         """Offsets arrive; those of a member that is no longer in this generation are refused."""
         member, generation, offsets = request
-        if self.members.get(member.name) is not member or (generation != self.generation and not self.rebalancing):
-            return
+        if self.admits(member, generation):
+            self.apply(offsets)
+
+    def admits(self, member: Member, generation: int) -> bool:
+        """Whether a member may commit: one of the present generation."""
+        return self.members.get(member.name) is member and (generation == self.generation or self.rebalancing)
+
+    def apply(self, offsets: Mapping[Partition, int]) -> None:
+        """Move committed offsets."""
         for partition, offset in offsets.items():
             if offset > partition.end:
                 offset = partition.beyond(offset)

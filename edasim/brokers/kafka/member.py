@@ -290,9 +290,8 @@ class Member:
     def pause(self, *partitions: Partition) -> None:
         """Read no more of these until `resume`; they stay assigned, and what is buffered of them is fetched again."""
         self.paused.update(partitions)
-        for partition in partitions:
-            if partition in self.assigned:
-                self._drop_records(self.assigned[partition])
+        for partition in self.paused & self.assigned.keys():
+            self._drop_records(self.assigned[partition])
         self._fetch_anew()
 
     def resume(self, *partitions: Partition) -> None:
@@ -310,17 +309,13 @@ class Member:
         self.polling = False
 
     def seek(self, partition: Partition, offset: int) -> None:
-        """Read on from another offset (what the log does not have is for auto.offset.reset to decide); what is buffered
-        of the partition is thrown away.
-        """
+        """Read on from another offset, any one: what the log lacks is for auto.offset.reset to decide."""
         assert offset >= 0, "an offset counts from 0"
         assert partition in self.assigned, "only an assigned partition can be sought in"
-        self._discard_fetch()
         progress = self.assigned[partition]
         self._drop_records(progress)
         progress.consumed = offset
-        if self.polling and not self.rejoin_pending:
-            self._look_for_records()
+        self._fetch_anew()
 
     # --- commits ----------------------------------------------------------------------------------------------
 
@@ -346,8 +341,7 @@ class Member:
         self.clock.arm_timer(self._committer, self._commit_due, max(0, self._next_auto_commit_ns - self.clock.now_ns))
 
     def _auto_commit_due(self, _: Signal) -> None:
-        # A consumer that waits in poll commits on time; one that works commits at its next poll.
-        # One that is at work commits at its next poll, if the interval is over then.
+        # Who waits in poll commits on time; who is at work commits at its next poll, if the interval is over then.
         if self.alive and self.clock.now_ns < self._next_auto_commit_ns:
             self._arm_commit()
         elif self.alive and self.polling:

@@ -310,6 +310,12 @@ class ReplicatedCluster(Cluster):
             self.lost(request.batches[0].records[0][0].id)
 
     def _append(self, request: Request, batch: Batch) -> None:
+        self._append_at_leader(request, batch, super()._append)
+
+    def _append_in_transaction(self, request: Request, batch: Batch) -> None:
+        self._append_at_leader(request, batch, super()._append_in_transaction)
+
+    def _append_at_leader(self, request: Request, batch: Batch, append: Callable[[Request, Batch], None]) -> None:
         partition = batch.partition
         assert isinstance(partition, ReplicatedPartition), "this cluster makes no others"
         error = partition.refuses(request)
@@ -317,7 +323,7 @@ class ReplicatedCluster(Cluster):
             self._refuse(request, batch, error)
             return
         end = partition.end
-        super()._append(request, batch)
+        append(request, batch)
         if request.refused and batch in request.refused:
             request.errors[batch] = OUT_OF_ORDER
         if partition.end > end and request.producer.idempotent:

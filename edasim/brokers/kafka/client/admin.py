@@ -8,6 +8,7 @@ from edasim.brokers.kafka.client import admin_groups, admin_topics
 from edasim.brokers.kafka.client.admin_values import (
     ConfigResource,
     ConsumerGroupTopicPartitions,
+    ElectionType,
     IsolationLevel,
     NewPartitions,
     NewTopic,
@@ -62,7 +63,7 @@ class AdminClient:
 
     def create_partitions(self, new_partitions: list[NewPartitions], operation_timeout: float = 0,
                           request_timeout: float = 0, validate_only: bool = False) -> Futures:
-        """Add partitions: {name: future of None}.  Old records stay where they are; keys may go elsewhere from then on."""
+        """Add partitions: {name: future of None}.  Old records stay; keys may go elsewhere from then on."""
         by_name = {new.topic: new for new in new_partitions}
         return self._each(by_name, lambda name: admin_topics.grow(self._kafka, by_name[name], validate_only))
 
@@ -97,6 +98,12 @@ class AdminClient:
         committed = isolation_level == IsolationLevel.READ_COMMITTED
         return self._each(topic_partition_offsets, lambda place: admin_topics.offset_of(
             self._kafka, place, topic_partition_offsets[place], committed))
+
+    def elect_leaders(self, election_type: ElectionType, partitions: list[TopicPartition] | None = None,
+                      request_timeout: float = 0, operation_timeout: float = 0) -> Future:
+        """Let the first replica of partitions lead again: a future of {place: None or KafkaException}."""
+        places = None if partitions is None else checked_places(partitions)
+        return self._each(["all"], lambda _: admin_topics.elect(self._kafka, election_type, places))["all"]
 
     # --- groups -----------------------------------------------------------------------------------------------
 

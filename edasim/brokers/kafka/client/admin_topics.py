@@ -14,13 +14,14 @@ from edasim.brokers.kafka.client.admin_values import (
     ConfigEntry,
     ConfigResource,
     DeletedRecords,
+    ElectionType,
     ListOffsetsResultInfo,
     NewPartitions,
     NewTopic,
     OffsetSpec,
     ResourceType,
 )
-from edasim.brokers.kafka.client.errors import failure
+from edasim.brokers.kafka.client.errors import KafkaException, failure
 from edasim.brokers.kafka.client.values import TopicPartition
 from edasim.brokers.kafka.segments import SegmentedPartition
 from edasim.scenario.broker_options import OptionError, kafka_options, resolve
@@ -178,3 +179,28 @@ def offset_of(kafka: SimulatedKafka, place: TopicPartition, spec: OffsetSpec, co
         if kafka.time_ms(record) >= spec.timestamp_ms:
             return ListOffsetsResultInfo(record.offset, kafka.time_ms(record))
     return ListOffsetsResultInfo(-1)
+
+
+# --- leaders --------------------------------------------------------------------------------------------------
+
+
+def elect(kafka: SimulatedKafka, kind: ElectionType, places: list[TopicPartition] | None) -> dict[Any, Any]:
+    """Have the first replica of each partition lead; why not, where that is not possible or needed."""
+    if kind != ElectionType.PREFERRED:
+        raise failure("INVALID_REQUEST", "only a preferred election can be asked for here; unclean ones happen by "
+                                         "unclean.leader.election.enable")
+    if places is None:
+        places = [TopicPartition(name, number) for name, topic in kafka.cluster.topics.items()
+                  for number in range(len(topic.partitions))]
+    return {place: _elect(kafka, place) for place in places}
+
+
+def _elect(kafka: SimulatedKafka, place: TopicPartition) -> KafkaException | None:
+    partition = kafka.partition(*place.place)
+    first = partition.rules.replicas[0]
+    if partition.registered.leader == first:
+        return failure("ELECTION_NOT_NEEDED", "the first replica leads already")
+    if first not in partition.registered.isr:
+        return failure("PREFERRED_LEADER_NOT_AVAILABLE", "the first replica is not in sync")
+    kafka.cluster.controller.prefer(partition)
+    return None

@@ -1,4 +1,4 @@
-"""A client's configuration: librdkafka's names, checked as librdkafka checks them, and what the engine makes of them."""
+"""A client's configuration: librdkafka's names, checked as it checks them, and what the engine makes of them."""
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """The error codes of Kafka's clients by name: negative ones are librdkafka's own, the others come from a broker.
 
-Source: the attributes of confluent_kafka.KafkaError (2.16) and apache/kafka, Errors.java, where a few have longer names.
+Source: the attributes of confluent_kafka.KafkaError (2.16) and apache/kafka, Errors.java, where some are longer.
 """
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ RETRIABLE = frozenset({
     "NOT_COORDINATOR", "NOT_ENOUGH_REPLICAS", "NOT_ENOUGH_REPLICAS_AFTER_APPEND", "UNKNOWN_TOPIC_OR_PART",
     "CONCURRENT_TRANSACTIONS", "UNSTABLE_OFFSET_COMMIT",
 })
-"""The errors that go away by themselves: the same call may succeed later.  Source: RetriableException in apache/kafka."""
+"""The errors after which the same call may succeed later.  Source: RetriableException in apache/kafka."""
 
 SENTENCES: dict[str, str] = {
     "_PARTITION_EOF": "there is nothing more in the partition at present",

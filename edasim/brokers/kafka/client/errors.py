@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 from edasim.brokers.kafka.client.error_codes import CODES, JAVA_NAMES, NAMES, RETRIABLE, SENTENCES
 
-
 Text = str
 
 
@@ -30,8 +29,8 @@ class KafkaError(metaclass=_Codes):
     if TYPE_CHECKING:
         def __getattr__(self, name: str) -> int: ...
 
-    def __init__(self, error: int | Text, reason: Text | None = None, fatal: bool = False, retriable: bool | None = None,
-                 txn_requires_abort: bool = False) -> None:
+    def __init__(self, error: int | Text, reason: Text | None = None, fatal: bool = False,
+                 retriable: bool | None = None, txn_requires_abort: bool = False) -> None:
         name = JAVA_NAMES.get(error, error) if isinstance(error, Text) else NAMES.get(error, "UNKNOWN")
         self._name = name
         self._code = CODES[name] if isinstance(error, Text) else error

@@ -189,7 +189,8 @@ class Membership:
         if not places:
             return
         callback = self.callbacks.get(how) or self.callbacks.get("on_revoke")
-        self.consumer.commit_before_losing(lost=how == "on_lost")
+        if how != "on_lost":
+            self.consumer.commit_before_losing()
         if callback is not None:
             callback(self.consumer, places)
         self.consumer.reading.remove(places)

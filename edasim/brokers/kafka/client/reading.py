@@ -169,15 +169,28 @@ class Reading:
     def take(self) -> Message | None:
         """What is next in the queue."""
         if not self.queue:
+            self._pass_markers()
             return None
         first = self.queue.popleft()
         if not isinstance(first, Record):
+            self._pass_markers()
             return first
         track = self.tracks[first.partition.topic, first.partition.number]
         track.next = track.position = first.offset + 1
         if self.conf["enable.auto.offset.store"]:
             track.stored = track.position
         return self.kafka.message(first)
+
+    def _pass_markers(self) -> None:
+        """A position moves over the markers of transactions when nothing else is there to read."""
+        for track in self.tracks.values():
+            progress = self.member.assigned.get(track.partition)
+            if progress is None or not 0 <= track.position < progress.consumed or self._has_queued(track):
+                continue
+            if not track.partition.read(track.position, progress.consumed):
+                track.next = track.position = progress.consumed
+                if self.conf["enable.auto.offset.store"]:
+                    track.stored = track.position
 
     # --- the end of a partition -------------------------------------------------------------------------------
 

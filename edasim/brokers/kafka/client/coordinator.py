@@ -142,7 +142,8 @@ class ClassicGroup(ClientGroup, Group):
         """The application has been told what it loses: the member joins again."""
         if member.eager:
             member.revoke_all()
-        member.rejoining = True
+        # What it hears from now on is of the next rebalance.
+        member.rejoining, member.rejoin_pending = True, False
         member.to_broker.send(Call(self._on_rejoin, member), CALL)
 
     def accepted(self, member: ClientMember, lost: Sequence[Partition]) -> None:

@@ -269,8 +269,7 @@ class Group(GroupOffsets):
         if self.members.get(member.name) is not member:
             return
         if generation != self.generation or self.rebalancing:
-            # A rebalance has begun anew (REBALANCE_IN_PROGRESS).
-            member.to_client.send(Call(self.notice, member), CALL)
+            member.to_client.send(Call(self.begins_anew, member), CALL)
         elif not self.syncing:
             self._send_share(member)
         else:
@@ -280,6 +279,10 @@ class Group(GroupOffsets):
                 self.syncing = False
                 for one in self.synced.values():
                     self._send_share(one)
+
+    def begins_anew(self, member: Member) -> None:
+        """A rebalance has begun while a member waited for its share (REBALANCE_IN_PROGRESS)."""
+        self.notice(member)
 
     def _share(self, member: Member) -> list[Partition]:
         return [self.topics[topic].partitions[number] for topic, number in self.assignment.get(member.name, ())]

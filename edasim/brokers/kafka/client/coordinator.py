@@ -161,17 +161,11 @@ class ClassicGroup(ClientGroup, Group):
         self.joined.add(member.name)
         self._complete_if_all_joined()
 
-    def _on_sync(self, news: tuple[Member, int]) -> None:
-        member, generation = news
-        if self.members.get(member.name) is member and (generation != self.generation or not self.syncing):
-            member.to_client.send(Call(self._join_once_more, member), CALL)
-        else:
-            super()._on_sync(news)
-
-    def _join_once_more(self, member: ClientMember) -> None:
-        """A rebalance has begun anew while the member waited for its share (REBALANCE_IN_PROGRESS)."""
+    def begins_anew(self, member: Member) -> None:
+        """A rebalance has begun while a member waited for its share: it waits no more."""
+        assert isinstance(member, ClientMember), "a client's group has no others"
         member.rejoining = False
-        self.notice(member)
+        super().begins_anew(member)
 
     def _eager(self) -> bool:
         return all(member.eager for member in self.clients())

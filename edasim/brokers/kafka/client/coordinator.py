@@ -142,7 +142,7 @@ class ClassicGroup(ClientGroup, Group):
         """The application has been told what it loses: the member joins again."""
         if member.eager:
             member.revoke_all()
-        member.rejoining = True
+        member.rejoin_pending, member.rejoining = False, True
         member.to_broker.send(Call(self._on_rejoin, member), CALL)
 
     def accepted(self, member: ClientMember, lost: Sequence[Partition]) -> None:

@@ -176,7 +176,8 @@ class Membership:
             return
         self.generation = generation
         member.generation = max(generation, member.generation)
-        member.rejoining = member.rejoin_pending = False
+        # What it has heard since of a further rebalance stays pending.
+        member.rejoining = False
         mine = {(one.topic, one.number) for one in partitions}
         had = set(self.consumer.reading.tracks)
         lost = [track.partition for key, track in self.consumer.reading.tracks.items() if key not in mine]

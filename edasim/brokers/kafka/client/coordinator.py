@@ -142,7 +142,8 @@ class ClassicGroup(ClientGroup, Group):
         """The application has been told what it loses: the member joins again."""
         if member.eager:
             member.revoke_all()
-        member.rejoin_pending, member.rejoining = False, True
+        # What it hears from now on is of the next rebalance.
+        member.rejoining, member.rejoin_pending = True, False
         member.to_broker.send(Call(self._on_rejoin, member), CALL)
 
     def accepted(self, member: ClientMember, lost: Sequence[Partition]) -> None:
@@ -159,6 +160,18 @@ class ClassicGroup(ClientGroup, Group):
         self._prepare()
         self.joined.add(member.name)
         self._complete_if_all_joined()
+
+    def _on_sync(self, news: tuple[Member, int]) -> None:
+        member, generation = news
+        if self.members.get(member.name) is member and (generation != self.generation or not self.syncing):
+            member.to_client.send(Call(self._join_once_more, member), CALL)
+        else:
+            super()._on_sync(news)
+
+    def _join_once_more(self, member: ClientMember) -> None:
+        """A rebalance has begun anew while the member waited for its share (REBALANCE_IN_PROGRESS)."""
+        member.rejoining = False
+        self.notice(member)
 
     def _eager(self) -> bool:
         return all(member.eager for member in self.clients())

@@ -176,7 +176,6 @@ class Membership:
             return
         self.generation = generation
         member.generation = max(generation, member.generation)
-        # What it has heard since of a further rebalance stays pending.
         member.rejoining = False
         mine = {(one.topic, one.number) for one in partitions}
         had = set(self.consumer.reading.tracks)

@@ -152,8 +152,9 @@ class SimulatedKafka:
     def stop_broker(self, broker: int) -> None:
         """A broker hands over its leaderships and leaves; returns when it has gone."""
         node = self.cluster.brokers[self._broker(broker) - 1]
+        mine = self.cluster.partitions_on(node)
         self.cluster.stop(broker)
-        self.stepper.until(lambda: not node.alive, None)
+        self.stepper.until(lambda: not node.alive and all(one.known is one.registered for one in mine), None)
 
     def start_broker(self, broker: int) -> None:
         """A broker comes back with the data it had; returns when it answers."""

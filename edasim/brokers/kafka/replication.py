@@ -28,7 +28,8 @@ from edasim.brokers.kafka.log import Partition
 from edasim.brokers.kafka.node_lives import FailingCluster
 from edasim.brokers.kafka.nodes import NOWHERE, Node
 from edasim.brokers.kafka.producer import Request
-from edasim.brokers.kafka.replicas import Replica, ReplicatedPartition
+from edasim.brokers.kafka.replica import Replica
+from edasim.brokers.kafka.replicas import ReplicatedPartition
 from edasim.core.draws import SequentialDraw, StreamBundle
 from edasim.core.link import sum_of
 from edasim.core.world import World

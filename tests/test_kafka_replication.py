@@ -603,3 +603,14 @@ def test_who_waited_at_a_leader_that_was_stuck_is_told_when_it_goes_on() -> None
     kafka.cluster.thaw(1)
     kafka.advance(SECOND_MS)
     assert (kafka.accepted(), kafka.log()) == (["a"], ["a"])
+
+
+def test_a_minimum_that_is_altered_holds_from_then_on() -> None:
+    kafka = two_down()
+    writer = kafka.producer()
+    writer.send("a")
+    kafka.advance(SECOND_MS)
+    kafka.cluster.configure_topic("orders", {**kafka.partition.options, "min.insync.replicas": 2})
+    writer.send("b")
+    kafka.advance(SECOND_MS)
+    assert (kafka.accepted(), kafka.log()) == (["a"], ["a"])

@@ -42,12 +42,10 @@ class ReplicatedPartition(SegmentedPartition):
 
     def __init__(self, world: World, topic: str, number: int, node: int, replication: SequentialDraw | None,  # noqa: PLR0913
                  place: Place, options: Mapping[str, Any], cluster: ReplicatedCluster) -> None:
-        super().__init__(world, topic, number, node, None, place, options)
         self.cluster = cluster
-        self.replicas = cluster.place_replicas(self.name, number, options["replication.factor"])
-        order = tuple(replica.node.index for replica in self.replicas)
-        self.rules = Rules(order, min(options["min.insync.replicas"], len(order)),
-                           options["unclean.leader.election.enable"], cluster.controller.eligible_leaders)
+        self.replicas = cluster.place_replicas(f"{topic}-{number}", number, options["replication.factor"])
+        super().__init__(world, topic, number, node, None, place, options)
+        order = self.rules.replicas
         active = {one for one in order if cluster.brokers[one].alive}
         in_sync = tuple(one for one in order if one in active) or order[:1]
         self.registered = self.known = Registration(in_sync[0], in_sync)
@@ -65,6 +63,13 @@ class ReplicatedPartition(SegmentedPartition):
         self._confirmed: Stage = self._on_confirmed
         self._led, self._shrunk, self._expanded, self._dropped = (
             world.writer(verb, place) for verb in (Verb.led, Verb.shrunk, Verb.expanded, Verb.dropped))
+
+    def configure(self, options: Mapping[str, Any]) -> None:
+        """Take over the topic's options, at the beginning and whenever they are altered."""
+        super().configure(options)
+        order = tuple(replica.node.index for replica in self.replicas)
+        self.rules = Rules(order, min(options["min.insync.replicas"], len(order)),
+                           options["unclean.leader.election.enable"], self.cluster.controller.eligible_leaders)
 
     def _replica(self, index: int) -> Replica:
         return next(replica for replica in self.replicas if replica.node.index == index)

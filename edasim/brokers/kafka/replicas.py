@@ -25,7 +25,7 @@ from edasim.core.journal import Place, Verb
 from edasim.core.world import World
 
 if TYPE_CHECKING:
-    from edasim.brokers.kafka.group import Group
+    from edasim.brokers.kafka.group_offsets import GroupOffsets
     from edasim.brokers.kafka.log import ProducerState
     from edasim.brokers.kafka.replication import ReplicatedCluster
 
@@ -52,7 +52,7 @@ class ReplicatedPartition(SegmentedPartition):
         self.leader = self._replica(in_sync[0])
         self.serving = in_sync[0] if self.leader.node.alive else NOWHERE
         self.joining: set[int] = set()
-        self.groups: list[Group] = []
+        self.groups: list[GroupOffsets] = []
         self.lost_records = 0
         """How many records were cut off because a leader did not have them."""
         self._cut_offsets = 0

@@ -191,7 +191,8 @@ class ClientGroup(Group):
 
     def unstable(self, keys: Iterable[tuple[str, int]]) -> bool:
         """Whether an open transaction may yet commit an offset of one of these."""
-        return any(self.pending.get(self.kafka.partition(*key)) for key in keys)
+        partitions = [self.kafka.find(*key) for key in keys]
+        return any(self.pending.get(partition) for partition in partitions if partition is not None)
 
     def committed_place(self, one: TopicPartition) -> TopicPartition:
         """The committed offset and metadata of a partition."""

@@ -169,18 +169,17 @@ class SimulatedKafka:
         """A broker that stood still goes on."""
         self.cluster.thaw(self._broker(broker))
 
+    @property
+    def broker_numbers(self) -> set[int]:
+        """The brokers' numbers, from 1."""
+        return set(range(1, self.brokers + 1))
+
     def _broker(self, number: int) -> int:
         if not 1 <= number <= self.brokers:
             raise ValueError(f"there is no broker {number}: they are numbered 1 to {self.brokers}")
         return number
 
     # --- topics -----------------------------------------------------------------------------------------------
-
-    def _topic(self, name: str) -> Topic:
-        topic = self.cluster.topics.get(name)
-        if topic is None:
-            raise failure("UNKNOWN_TOPIC_OR_PART", f'the cluster has no topic "{name}"')
-        return topic
 
     def partition_count(self, name: str, create: bool) -> int:
         """How many partitions a topic has, 0 without it; `create` it if the brokers do that by themselves."""
@@ -225,13 +224,20 @@ class SimulatedKafka:
         self._configs[name] = (options, dict(config))
         self.cluster.configure_topic(name, options)
 
-    def partition(self, topic: str, number: int) -> ReplicatedPartition:
-        """The engine's partition; KafkaException when there is none."""
-        partitions = self._topic(topic).partitions
+    def find(self, topic: str, number: int) -> ReplicatedPartition | None:
+        """The engine's partition; None when there is none."""
+        partitions = self.cluster.topics[topic].partitions if topic in self.cluster.topics else []
         if not 0 <= number < len(partitions):
-            raise failure("UNKNOWN_TOPIC_OR_PART", f'topic "{topic}" has no partition {number}')
+            return None
         found = partitions[number]
         assert isinstance(found, ReplicatedPartition), "this cluster makes no others"
+        return found
+
+    def partition(self, topic: str, number: int, error: str = "UNKNOWN_TOPIC_OR_PART") -> ReplicatedPartition:
+        """The engine's partition; KafkaException when there is none."""
+        found = self.find(topic, number)
+        if found is None:
+            raise failure(error, f"the cluster has no partition {topic} [{number}]")
         return found
 
     def one_partition(self, name: str, number: int) -> Topic:

@@ -112,6 +112,9 @@ class Member(Poller):
             return
         lost = [partition for partition in self.assigned if partition not in partitions]
         if lost and self.auto_commit:
+            for partition in lost:
+                # Said again even if it was said before: that may have been refused while shares were fetched.
+                self.assigned[partition].committing = -1
             self.commit({partition: self.assigned[partition].consumed for partition in lost})
         for partition in lost:
             self._revoke(partition)

@@ -217,6 +217,20 @@ class Kafka(Brokered[KafkaConsumer]):
         """Nodes go; what is lost by that, the log and its replicas say.  Clients notice by themselves."""
         return self.nodes.end(part, properly=properly)
 
+    def hold(self, part: str) -> None:
+        """The cluster cannot be reached, or one of its nodes is stuck."""
+        if part in self.nodes.names:
+            self.nodes.pause(part)
+        else:
+            super().hold(part)
+
+    def release(self, part: str) -> None:
+        """Undo one `hold`."""
+        if part in self.nodes.names:
+            self.nodes.resume(part)
+        else:
+            super().release(part)
+
     def _reach(self, reached: bool) -> None:
         """Without any node there is nobody to take commits and heartbeats either."""
         (self.release if reached else self.hold)("broker")

@@ -14,16 +14,8 @@ class OnPurpose:
     reason: str
 
 
-_STICKY = (
-    "an assignor is part of the client, and the simulated one is that of the Java client (edasim conforms with its "
-    "classes): librdkafka's cooperative-sticky takes other partitions, but equally many, from who has too many"
-)
-
-ON_PURPOSE: tuple[OnPurpose, ...] = (
-    *(OnPurpose("cooperative-sticky-join-and-leave", who, _STICKY) for who in ("b joined", "c joined", "b left")),
-    *(OnPurpose("cooperative-sticky-member-dies", who, _STICKY) for who in ("b joined", "c joined", "b died")),
-    OnPurpose("cooperative-revokes-only-what-moves", "a is told to give up", _STICKY),
-)
+ON_PURPOSE: tuple[OnPurpose, ...] = ()
+"""At this moment no note of any script differs on purpose."""
 
 
 def reason_for(script: str, label: str) -> str | None:

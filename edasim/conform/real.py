@@ -26,6 +26,9 @@ CLIENT_SETTINGS = {
     "reconnect.backoff.max.ms": 200,
 }
 
+# A broker that does not know a new topic yet is asked again soon (default 300000), and waits less (default 500).
+QUICK_CONSUMER = {"topic.metadata.refresh.interval.ms": 1000, "fetch.wait.max.ms": 100}
+
 
 class CannotConnect(ValueError):
     """No cluster answers, or the client library is missing; the text says which and what to do."""
@@ -132,7 +135,7 @@ class RealKafka:
 
     def Consumer(self, conf: dict[str, Any]) -> Client:
         """A consumer of confluent-kafka, connected to the cluster."""
-        return self._kept(client_library().Consumer(self._configured({"fetch.wait.max.ms": 100, **conf})))
+        return self._kept(client_library().Consumer(self._configured({**QUICK_CONSUMER, **conf})))
 
     def AdminClient(self, conf: dict[str, Any]) -> Any:
         """The admin client of this run: it must be kept, as the futures of one that is collected never come."""

@@ -120,7 +120,7 @@ class Controller:
         """A node has fallen silent: it is fenced broker.session.timeout.ms after its last heartbeat."""
         due_ns = node.last_heartbeat_ns(self.clock.now_ns, self.heartbeat_ns) + self.session_ns
         node.session_until_ns = due_ns = max(due_ns, self.clock.now_ns)
-        self.clock.at(due_ns, lambda: None if node.alive or node.session_until_ns > due_ns else self.fence(node))
+        self.clock.at(due_ns, lambda: None if node.answers or node.session_until_ns > due_ns else self.fence(node))
 
     def fence(self, node: Node) -> None:
         """A node is out: it leads nothing, and is in no ISR."""

@@ -17,7 +17,7 @@ from edasim.core.message import Message
 
 if TYPE_CHECKING:
     from edasim.brokers.kafka.cluster import Cluster, Topic
-    from edasim.brokers.kafka.group import Group
+    from edasim.brokers.kafka.group_offsets import GroupOffsets
     from edasim.brokers.kafka.member import Member
 
 Done = Callable[[str], None]
@@ -81,7 +81,8 @@ class TransactionalProducer(Producer):
             flushed, self._flushed = self._flushed, None
             flushed()
 
-    def send_offsets(self, group: Group, member: Member | None, offsets: Mapping[Partition, int], done: Done) -> None:
+    def send_offsets(self, group: GroupOffsets, member: Member | None, offsets: Mapping[Partition, int],
+                     done: Done) -> None:
         """Commit offsets of a group with the open transaction."""
         self._used = True
 

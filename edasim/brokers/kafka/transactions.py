@@ -13,7 +13,7 @@ from edasim.brokers.kafka.segments import MILLISECOND, SegmentedPartition
 
 if TYPE_CHECKING:
     from edasim.brokers.kafka.cluster import Cluster
-    from edasim.brokers.kafka.group import Group
+    from edasim.brokers.kafka.group_offsets import GroupOffsets
     from edasim.brokers.kafka.log import Partition
     from edasim.brokers.kafka.member import Member
 
@@ -30,7 +30,7 @@ class Transaction:
         self.timeout_ns = timeout_ns
         self.since_ns: int | None = None
         self.partitions: dict[SegmentedPartition, None] = {}
-        self.offsets: list[tuple[Group, dict[Partition, int]]] = []
+        self.offsets: list[tuple[GroupOffsets, dict[Partition, int]]] = []
 
 
 class TransactionCoordinator:
@@ -79,7 +79,7 @@ class TransactionCoordinator:
         if transaction.since_ns is None:
             transaction.since_ns = self.clock.now_ns
 
-    def add_offsets(self, name: str, epoch: int, group: Group, member: Member | None,
+    def add_offsets(self, name: str, epoch: int, group: GroupOffsets, member: Member | None,
                     offsets: Mapping[Partition, int]) -> str:
         """Offsets that are to be committed with the transaction; "" or the error."""
         transaction = self.by_name[name]

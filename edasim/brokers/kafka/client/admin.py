@@ -37,6 +37,8 @@ class AdminClient:
     def _each(self, keys: Iterable[Any], work: Callable[[Any], Any]) -> Futures:
         """A future for each key, whose value is what `work(key)` gives at the broker, or the error that it raises."""
         wanted = list(keys)
+        if not wanted:
+            raise ValueError("there is nothing in the list, but at least one is needed")
 
         def at_broker() -> Mapping[Any, Any]:
             values = {}
@@ -55,6 +57,10 @@ class AdminClient:
                       validate_only: bool = False) -> Futures:
         """Create topics: {name: future of None}."""
         by_name = {new.topic: new for new in new_topics}
+        for new in new_topics:
+            if new.replica_assignment and len(new.replica_assignment) != new.num_partitions:
+                raise ValueError(f"replica_assignment of {new.topic} is for {len(new.replica_assignment)} partitions, "
+                                 f"but num_partitions is {new.num_partitions}")
         return self._each(by_name, lambda name: admin_topics.create(self._kafka, by_name[name], validate_only))
 
     def delete_topics(self, topics: list[str], operation_timeout: float = 0, request_timeout: float = 0) -> Futures:

@@ -26,7 +26,7 @@ from edasim.core.clock import SECOND
 from edasim.scenario.broker_options import OptionError, resolve
 
 if TYPE_CHECKING:
-    from edasim.brokers.kafka.client.coordinator import ClientGroup
+    from edasim.brokers.kafka.client.group_home import GroupHome
     from edasim.brokers.kafka.client.metadata import ClusterMetadata
     from edasim.brokers.kafka.client.simulated import SimulatedKafka
 
@@ -47,22 +47,22 @@ class Consumer:
         self._name = kafka.client_name("consumer", conf["client.id"])
         self.links = kafka.links(self._name)
         try:
-            self._options = resolve("kafka consumer", kafka.version, consumer_options(conf))
+            self.options = resolve("kafka consumer", kafka.version, consumer_options(conf))
         except OptionError as error:
             raise failure("_INVALID_ARG", str(error)) from None
-        group = kafka.group(conf["group.id"], self._options)
-        options = {**self._options, "enable.auto.commit": False}
-        member = ClientMember(group, self._name, self.links, options, self)
+        options = {**self.options, "enable.auto.commit": False}
+        member = ClientMember(self.home.speaking(self.options), self._name, self.links, options, self)
         self.reading = Reading(kafka, conf, member)
-        self._offsets = Offsets(self, self._options["auto.offset.reset"])
+        self._offsets = Offsets(self, self.options["auto.offset.reset"])
         self.reading.begin = self._offsets.begin
-        self._membership = Membership(self, member, group)
+        self.reading.know = lambda topic: self.home.know(topic)
+        self._membership = Membership(self, member)
         self._closed = False
 
     @property
-    def group(self) -> ClientGroup:
+    def home(self) -> GroupHome:
         """The group as its coordinator has it."""
-        return self.kafka.group(self.conf["group.id"], self._options)
+        return self.kafka.home(self.conf["group.id"])
 
     @property
     def committer(self) -> ClientMember | None:
@@ -123,7 +123,7 @@ class Consumer:
         places = checked_places(partitions)
         self._open()
         self._membership.assigned_by_hand()
-        self.reading.remove([track.place for track in list(self.reading.tracks.values())])
+        self.reading.remove_all()
         self.reading.add(places)
 
     def unassign(self) -> None:
@@ -149,7 +149,7 @@ class Consumer:
     def assignment(self) -> list[TopicPartition]:
         """What is read now."""
         self._open()
-        return [TopicPartition(*key, track.place.offset) for key, track in self.reading.tracks.items()]
+        return [TopicPartition(*key, offset) for key, offset in self.reading.held().items()]
 
     # --- poll -------------------------------------------------------------------------------------------------
 
@@ -228,6 +228,8 @@ class Consumer:
         self._open()
         if self.conf["enable.auto.offset.store"]:
             raise failure("_INVALID_ARG", "poll() stores offsets itself: set enable.auto.offset.store to false first")
+        if message is None and offsets is None:
+            raise ValueError("store_offsets needs a message or offsets")
         for place in self._offsets.named(message, offsets) or []:
             track = self._track(place, "_STATE")
             track.stored, track.metadata = place.offset, place.metadata
@@ -243,7 +245,7 @@ class Consumer:
         places = self._offsets.named(message, offsets)
         if places is None and self._membership.lost:
             raise failure("_ASSIGNMENT_LOST")
-        places = self._offsets.stored() if places is None else places
+        places = self._offsets.stored() if places is None else [place for place in places if place.offset >= 0]
         if not places:
             if asynchronous:
                 return None
@@ -278,11 +280,18 @@ class Consumer:
 
     def get_watermark_offsets(self, partition: TopicPartition, timeout: float = -1,
                               cached: bool = False) -> tuple[int, int]:
-        """(low, high): the first offset that is kept, and the one after the last that can be read."""
+        """(low, high): the first offset that is kept, and the one after the last that can be read.
+
+        `cached` takes no time: the end as the last fetch of an assigned partition said it, else OFFSET_INVALID (-1001).
+        """
         self._open()
+        if cached:
+            track = self.reading.tracks.get(partition.place)
+            known = track is not None and track.position >= 0
+            return OFFSET_INVALID, self.reading.limit(track.partition) if track and known else OFFSET_INVALID
 
         def at_broker() -> tuple[int, int]:
-            found = self.kafka.partition(partition.topic, partition.partition)
+            found = self.kafka.partition(partition.topic, partition.partition, "_UNKNOWN_PARTITION")
             return found.log_start, self.reading.limit(found)
 
         low, high = self._ask(at_broker, timeout, "asking for watermarks")
@@ -297,7 +306,7 @@ class Consumer:
         return found
 
     def _by_time(self, place: TopicPartition) -> TopicPartition:
-        partition = self.kafka.partition(place.topic, place.partition)
+        partition = self.kafka.partition(place.topic, place.partition, "_UNKNOWN_PARTITION")
         for record in partition.read(partition.log_start, self.reading.limit(partition)):
             if self.kafka.time_ms(record) >= place.offset:
                 return TopicPartition(*place.place, record.offset)
@@ -324,7 +333,8 @@ class Consumer:
         self._membership.close()
         self._closed = True
         member = self.reading.member
-        self.kafka.stepper.until(lambda: member.name not in self.group.members or member.instance is not None, 1.0)
+        group = self._membership.group
+        self.kafka.stepper.until(lambda: member.name not in group.members or member.instance is not None, 1.0)
         member.die()
 
     def vanish(self) -> None:
@@ -332,7 +342,7 @@ class Consumer:
         self._closed = True
         self.reading.member.die()
         if self._membership.joined:
-            self.group.lose(self.reading.member)
+            self._membership.group.lose(self.reading.member)
 
     def __repr__(self) -> str:
         held = ", ".join(f"{topic}-{number}" for topic, number in self.reading.tracks) if not self._closed else ""

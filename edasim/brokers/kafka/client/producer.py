@@ -97,7 +97,7 @@ class Producer:
         count = self._knowledge.want(topic)
         if count == 0:
             raise failure("_UNKNOWN_TOPIC", f'the cluster has no topic "{topic}": create it first')
-        if count is not None and partition >= count:
+        if count is not None and not -1 <= partition < count:
             raise failure("_UNKNOWN_PARTITION", f'topic "{topic}" has {count} partitions, 0 to {count - 1}')
         self._outstanding += 1
         self._outstanding_bytes += payload.size
@@ -154,7 +154,7 @@ class Producer:
         for sending in self._waiting.pop(topic, []):
             if not count:
                 self._report(sending, KafkaError("UNKNOWN_TOPIC_OR_PART", f'the cluster has no topic "{topic}"'))
-            elif sending.partition >= count:
+            elif not -1 <= sending.partition < count:
                 self._report(sending, KafkaError("_UNKNOWN_PARTITION"))
             else:
                 self._send(sending, count)
@@ -179,6 +179,8 @@ class Producer:
     def _report(self, sending: Sending, error: KafkaError | None, offset: int = OFFSET_INVALID) -> None:
         self._outstanding -= 1
         self._outstanding_bytes -= sending.payload.size
+        if error is not None:
+            self._transactions.failed(error)
         if error is None and self.conf["delivery.report.only.error"]:
             return
         if sending.callback is not None:

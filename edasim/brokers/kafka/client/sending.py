@@ -10,6 +10,7 @@ from edasim.brokers.kafka.client.values import OFFSET_INVALID
 from edasim.brokers.kafka.failover_producer import FailoverProducer
 from edasim.brokers.kafka.log import Partition
 from edasim.brokers.kafka.transactional_producer import TransactionalProducer
+from edasim.brokers.kafka.transactions import FENCED, OLD_EPOCH
 from edasim.core.link import Link
 
 if TYPE_CHECKING:
@@ -81,6 +82,11 @@ class PlainProducer(Reporting, FailoverProducer):
 
 class TransactionProducer(Reporting, TransactionalProducer, FailoverProducer):
     """A producer with a transactional.id, of a cluster whose nodes can fail."""
+
+    @property
+    def fenced(self) -> bool:
+        """Whether another one with its transactional.id has begun."""
+        return self.trouble in (FENCED, OLD_EPOCH)
 
 
 def first_offset(batch: Batch) -> int:

@@ -8,8 +8,8 @@ from edasim.brokers.kafka.client import admin_values, values
 from edasim.brokers.kafka.client.admin import AdminClient
 from edasim.brokers.kafka.client.configuration import CONSUMER, PRODUCER, configured
 from edasim.brokers.kafka.client.consumer import Consumer
-from edasim.brokers.kafka.client.coordinator import ClientGroup
 from edasim.brokers.kafka.client.errors import KafkaError, KafkaException, failure
+from edasim.brokers.kafka.client.group_home import GroupHome
 from edasim.brokers.kafka.client.metadata import BrokerMetadata, ClusterMetadata, PartitionMetadata, TopicMetadata
 from edasim.brokers.kafka.client.payload import Payload
 from edasim.brokers.kafka.client.producer import Producer
@@ -22,6 +22,7 @@ from edasim.core.distribution import parse_distribution
 from edasim.core.link import Link
 from edasim.core.message import Message as EngineMessage
 from edasim.core.world import World
+from edasim.scenario.broker_option import MOST_REPLICAS
 from edasim.scenario.broker_options import OptionError, resolve
 from edasim.scenario.wire import DEFAULT_LATENCIES
 
@@ -72,8 +73,8 @@ class SimulatedKafka:
             self.options = resolve("kafka broker", version, dict(options or {}))
         except OptionError as error:
             raise ValueError(str(error)) from None
-        if brokers < 1:
-            raise ValueError(f"brokers is {brokers}, but a cluster has at least one")
+        if not 1 <= brokers <= MOST_REPLICAS:
+            raise ValueError(f"brokers is {brokers}, but a cluster has 1 to {MOST_REPLICAS}")
         self.version = version
         self.brokers = brokers
         self.replicas = min(3, brokers)
@@ -86,7 +87,7 @@ class SimulatedKafka:
         self.cluster.transactions.bumps = version != "3.9"
         self._payloads: dict[int, Payload] = {}
         self._names: dict[str, int] = {}
-        self.groups: dict[str, ClientGroup] = {}
+        self.groups: dict[str, GroupHome] = {}
         self._views: dict[tuple[str, int], Topic] = {}
         self._configs: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
 
@@ -168,18 +169,17 @@ class SimulatedKafka:
         """A broker that stood still goes on."""
         self.cluster.thaw(self._broker(broker))
 
+    @property
+    def broker_numbers(self) -> set[int]:
+        """The brokers' numbers, from 1."""
+        return set(range(1, self.brokers + 1))
+
     def _broker(self, number: int) -> int:
         if not 1 <= number <= self.brokers:
             raise ValueError(f"there is no broker {number}: they are numbered 1 to {self.brokers}")
         return number
 
     # --- topics -----------------------------------------------------------------------------------------------
-
-    def _topic(self, name: str) -> Topic:
-        topic = self.cluster.topics.get(name)
-        if topic is None:
-            raise failure("UNKNOWN_TOPIC_OR_PART", f'the cluster has no topic "{name}"')
-        return topic
 
     def partition_count(self, name: str, create: bool) -> int:
         """How many partitions a topic has, 0 without it; `create` it if the brokers do that by themselves."""
@@ -224,13 +224,20 @@ class SimulatedKafka:
         self._configs[name] = (options, dict(config))
         self.cluster.configure_topic(name, options)
 
-    def partition(self, topic: str, number: int) -> ReplicatedPartition:
-        """The engine's partition; KafkaException when there is none."""
-        partitions = self._topic(topic).partitions
+    def find(self, topic: str, number: int) -> ReplicatedPartition | None:
+        """The engine's partition; None when there is none."""
+        partitions = self.cluster.topics[topic].partitions if topic in self.cluster.topics else []
         if not 0 <= number < len(partitions):
-            raise failure("UNKNOWN_TOPIC_OR_PART", f'topic "{topic}" has no partition {number}')
+            return None
         found = partitions[number]
         assert isinstance(found, ReplicatedPartition), "this cluster makes no others"
+        return found
+
+    def partition(self, topic: str, number: int, error: str = "UNKNOWN_TOPIC_OR_PART") -> ReplicatedPartition:
+        """The engine's partition; KafkaException when there is none."""
+        found = self.find(topic, number)
+        if found is None:
+            raise failure(error, f"the cluster has no partition {topic} [{number}]")
         return found
 
     def one_partition(self, name: str, number: int) -> Topic:
@@ -276,11 +283,11 @@ class SimulatedKafka:
         self._payloads[message.id] = payload
         return message
 
-    def group(self, name: str, options: Mapping[str, Any]) -> ClientGroup:
+    def home(self, group: str) -> GroupHome:
         """A group as its coordinator has it, made at its first mention."""
-        if name not in self.groups:
-            self.groups[name] = ClientGroup(self, name, options)
-        return self.groups[name]
+        if group not in self.groups:
+            self.groups[group] = GroupHome(self, group)
+        return self.groups[group]
 
     def message(self, record: Record) -> values.Message:
         """A record as applications see it."""

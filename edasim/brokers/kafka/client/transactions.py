@@ -8,15 +8,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from edasim.brokers.kafka.client.errors import KafkaError, KafkaException, failure
+from edasim.brokers.kafka.client.group_metadata import ConsumerGroupMetadata
 from edasim.brokers.kafka.client.sending import TransactionProducer
 from edasim.brokers.kafka.client.stepping import Reply, answered, ask
 from edasim.brokers.kafka.client.values import TopicPartition
 from edasim.brokers.kafka.log import Partition
 
 if TYPE_CHECKING:
-    from edasim.brokers.kafka.client.group_metadata import ConsumerGroupMetadata
     from edasim.brokers.kafka.client.producer import Producer
 
+PRODUCE, ABORT = "produce()", "abort_transaction()"
 NEW, READY, OPEN = "not initialised", "without an open transaction", "in a transaction"
 _FENCED = ("PRODUCER_FENCED", "INVALID_PRODUCER_EPOCH", "INVALID_PRODUCER_ID_MAPPING")
 
@@ -28,6 +29,8 @@ class Transactions:
         self.producer = producer
         self.state = NEW
         self.fatal: KafkaError | None = None
+        self.abortable: KafkaError | None = None
+        """The error after which the open transaction can only be aborted."""
 
     # --- which verb when --------------------------------------------------------------------------------------
 
@@ -41,16 +44,28 @@ class Transactions:
         engine = self._engine()
         if self.fatal is not None:
             raise KafkaException(self.fatal)
-        if self.state != state:
+        if self.abortable is not None and verb not in (ABORT, PRODUCE):
+            raise KafkaException(self.abortable)
+        if self.state != state or (self.abortable is not None and verb == PRODUCE):
             raise failure("_STATE", f"{verb} is not possible: the producer is {self.state}")
         return engine
 
     def check_produce(self) -> None:
         """A producer with a transactional.id only sends within a transaction."""
         if isinstance(self.producer.engine, TransactionProducer):
-            self._demand(OPEN, "produce()")
+            self._demand(OPEN, PRODUCE)
         elif self.fatal is not None:
             raise KafkaException(self.fatal)
+
+    def failed(self, error: KafkaError) -> None:
+        """A record was not delivered: its transaction has to be aborted, or a fenced producer has come to its end."""
+        if not isinstance(self.producer.engine, TransactionProducer) or self.state != OPEN:
+            return
+        if error.name() in _FENCED or self.producer.engine.fenced:
+            self.fatal = KafkaError("_FENCED", fatal=True)
+        elif self.abortable is None:
+            reason = f"a record of the transaction failed ({error.name()}): abort it"
+            self.abortable = KafkaError("_INCONSISTENT", reason, txn_requires_abort=True)
 
     # --- verbs ------------------------------------------------------------------------------------------------
 
@@ -76,29 +91,33 @@ class Transactions:
 
     def send_offsets(self, places: list[TopicPartition], metadata: ConsumerGroupMetadata, timeout: float) -> None:
         """Commit a group's offsets with the transaction."""
+        if not isinstance(metadata, ConsumerGroupMetadata):
+            raise TypeError("group_metadata is what a consumer's consumer_group_metadata() gives, "
+                            f"not {type(metadata).__name__}")
         engine = self._demand(OPEN, "send_offsets_to_transaction()")
         kafka = self.producer.kafka
-        group = kafka.groups.get(metadata.group_id)
-        if group is None:
-            raise failure("_INVALID_ARG", f'no consumer has the group.id "{metadata.group_id}"')
+        home = kafka.home(metadata.group_id)
+        group = metadata.member.group if metadata.member else home.any
         offsets: dict[Partition, int] = {
             kafka.partition(*place.place): place.offset for place in places if place.offset >= 0}
         for place in places:
-            group.know(kafka.cluster.topics[place.topic])
+            home.know(kafka.cluster.topics[place.topic])
         self._wait(lambda done: engine.send_offsets(group, metadata.member, offsets, done), timeout,
                    "sending offsets to the transaction")
 
     def end(self, commit: bool, timeout: float) -> None:
         """Commit or abort."""
-        verb = "commit_transaction()" if commit else "abort_transaction()"
+        verb = "commit_transaction()" if commit else ABORT
         engine = self._demand(OPEN, verb)
         if commit:
             self.producer.flush(timeout)
+            if self.abortable is not None and self.fatal is None:
+                raise KafkaException(self.abortable)
         else:
             engine.blame("_PURGE_QUEUE")
         self._wait(engine.commit if commit else engine.abort, timeout, "ending the transaction")
         self.producer.serve()
-        self.state = READY
+        self.state, self.abortable = READY, None
 
     def _wait(self, verb: Callable[[Callable[[str], None]], None], timeout: float, doing: str) -> None:
         """Let the engine do something, and wait until it is done."""

@@ -89,6 +89,7 @@ class Member(Poller):
 
     def _join_anew(self) -> None:
         self._evicted = self.rejoin_pending = False
+        self.generation = -1
         self._assignment = None
         self.revoke_all()
         self.group.join(self)
@@ -183,6 +184,14 @@ class Member(Poller):
         else:
             link = self.to_client if call.action == self.group.assigned else self.to_broker
             self.clock.at(due_ns, lambda: link.send(call, CALL) if self.alive else None)
+
+    def hear_refusal(self, news: tuple[str, int]) -> None:
+        """Something was refused that was sent in a generation or epoch, which may be over: that is tried once more."""
+        error, generation = news
+        if generation == self.generation or error == "FENCED_INSTANCE_ID":
+            self.commit_refused(error)
+        elif self.generation >= 0:
+            self.commit_refused("REBALANCE_IN_PROGRESS")
 
     def commit_refused(self, error: str) -> None:
         """The coordinator did not take a commit, or does not take this member at all; the error by Kafka's name.

@@ -26,9 +26,9 @@ class Member(Poller):
     `assigned` says per partition how far it has come; `instance` is its group.instance.id (None: a dynamic member).
 
     What an application does: `poll`, `consumed` (its positions), `commit` (what polls returned, or given offsets; the
-    group's answer is a refusal or nothing), `seek`, `pause`, `resume`, `rest` (leave a poll that waits in vain), `die`
-    (crash; then `Group.lose`, or `Group.leave` for a close).  What its group says: `assign` (a share, taken in a poll),
-    `commit_refused` (Kafka's name of an error).  For who drives a member by hand: `rejoin_pending`, `generation`,
+    group answers only to refuse), `seek`, `seek_to_time`, `pause`, `resume`, `rest` (leave a poll that waits in vain),
+    `die` (crash; then `Group.lose`, or `Group.leave` for a close).  What its group says: `assign` (a share, taken in a
+    group answers only to refuse), `seek`, `seek_to_time`, `pause`, `resume`, `rest` (leave a poll that waits in vain),
     `_applied` (a share has been taken over), `_poll_interval_over`.  Committed offsets are `Group.committed`.
     """
 
@@ -142,6 +142,7 @@ class Member(Poller):
 
     def _revoke(self, partition: Partition) -> None:
         progress = self.assigned.pop(partition)
+        self.paused.discard(partition)
         partition.readers = tuple(reader for reader in partition.readers if reader is not progress)
         self.group.took(partition, self)
         self._drop_records(progress)

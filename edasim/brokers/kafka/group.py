@@ -262,6 +262,8 @@ class Group(GroupOffsets):
         """The answer to JoinGroup is at a member: it asks for its share (SyncGroup); the leader sends all along."""
         member, generation = news
         if member.alive and generation == self.generation:
+            # From now on it commits as one of this generation, of what it still has.
+            member.generation = generation
             member.to_broker.send(Call(self._on_sync, news), CALL)
 
     def _on_sync(self, news: tuple[Member, int]) -> None:

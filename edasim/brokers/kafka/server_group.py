@@ -146,7 +146,7 @@ class ServerGroup(GroupOffsets):
         if error:
             if known:
                 self.remove(member)
-            member.to_client.send(Call(member.commit_refused, error), CALL)
+            member.to_client.send(Call(member.hear_refusal, (error, epoch)), CALL)
             return
         self._answer(member, self.reconciliation.heartbeat(member.name, owned))
         self._spread()

@@ -73,6 +73,8 @@ class Verb(IntEnum):
     led = 56  # a partition can be written to; the number is the node that leads it, 0 while none does that lives
     shrunk = 57  # a replica left a partition's in-sync replicas; the number is its node
     expanded = 58  # a replica came back to a partition's in-sync replicas; the number is its node
+    assigned = 60  # a member of a group began to read a partition; the number is the generation or member epoch
+    revoked = 61  # a member reads a partition no more; the number is its generation or member epoch
 
 
 ABOUT_VERSIONS = (
@@ -83,6 +85,9 @@ ABOUT_VERSIONS = (
 
 ABOUT_NODES = (Verb.led, Verb.shrunk, Verb.expanded)
 """The verbs whose number is that of a broker node."""
+
+ABOUT_MEMBERS = (Verb.rebalanced, Verb.assigned, Verb.revoked)
+"""The verbs whose number is a generation of a consumer group or the epoch of a member."""
 
 
 class Place(NamedTuple):

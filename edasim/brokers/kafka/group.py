@@ -60,6 +60,8 @@ class Group:
         self._committed_facts: dict[Partition, Writer] = {}
         self._rewound_facts: dict[Partition, Writer] = {}
         self.deliveries: dict[Partition, Deliveries] = {}
+        self.owners: dict[Partition, str] = {}
+        """Which member reads a partition now."""
         self.rebalanced = world.writer(Verb.rebalanced, Place("group", name, name))
         self._places = {
             partition: Place("group", f"{name} {partition.name}", name) for partition in self._partitions()
@@ -296,6 +298,21 @@ class Group:
         member, partitions, generation = news
         if member.alive and generation == self.generation:
             member.assign({partition: self.committed[partition] for partition in partitions}, generation)
+
+    # --- who reads what ---------------------------------------------------------------------------------------
+
+    def gave(self, partition: Partition, member: Member) -> None:
+        """A member begins to read a partition."""
+        self.owners[partition] = member.name
+        place = self._places[partition]._replace(detail=member.name)
+        self.world.journal.record(Verb.assigned, member.generation, place)
+
+    def took(self, partition: Partition, member: Member) -> None:
+        """A member reads a partition no more: it let go, died, or is no member any longer."""
+        if self.owners.get(partition) == member.name:
+            del self.owners[partition]
+            place = self._places[partition]._replace(detail=member.name)
+            self.world.journal.record(Verb.revoked, max(0, member.generation), place)
 
     # --- commits ----------------------------------------------------------------------------------------------
 

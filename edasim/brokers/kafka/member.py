@@ -144,6 +144,7 @@ class Member:
                 progress = Progress(self, partition, offset, self.group.deliveries[partition])
                 self.assigned[partition] = progress
                 partition.readers = (*partition.readers, progress)
+                self.group.gave(partition, self)
         self.rejoin_pending = False
         self._discard_fetch()
         if self.polling:
@@ -159,6 +160,7 @@ class Member:
         progress = self.assigned.pop(partition)
         partition.readers = tuple(reader for reader in partition.readers if reader is not progress)
         self._drop_records(progress)
+        self.group.took(partition, self)
 
     def _drop_records(self, progress: Progress) -> None:
         self.buffer = [(other, records) for other, records in self.buffer if other is not progress]
@@ -346,8 +348,7 @@ class Member:
         self.clock.arm_timer(self._committer, self._commit_due, max(0, self._next_auto_commit_ns - self.clock.now_ns))
 
     def _auto_commit_due(self, _: Signal) -> None:
-        # A consumer that waits in poll commits on time; one that works commits at its next poll.
-        # One that is at work commits at its next poll, if the interval is over then.
+        # A consumer that waits in poll commits on time; one at work at its next poll, if the interval is over then.
         if self.alive and self.clock.now_ns < self._next_auto_commit_ns:
             self._arm_commit()
         elif self.alive and self.polling:

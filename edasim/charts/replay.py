@@ -149,7 +149,8 @@ def _seen(late: list[_Late], words: Mapping[str, str]) -> str:
     for one in late:
         with_ = f"with {words[one.name]} it " if len(late) > 1 else ""
         if one.passed:
-            told.append(f"{with_}never reads {grouped(one.passed)} of them")
+            what = "them" if one.passed == one.history else f"{grouped(one.passed)} records"
+            told.append(f"{with_}never reads {what}")
         elif np.isfinite(one.level_s):
             told.append(f"{with_}is level after {seconds_short(one.level_s)}")
         else:

@@ -60,7 +60,7 @@ def lag(*subjects: Run | Comparison, ax: Axes | None = None, service: str | None
     chosen = service or hardest_hit(comparison, "lag.{}.max")
     return _worst_over_time(ax, comparison, _Quantity(
         f"lag.{chosen}.max", f"lag {chosen}", count_text,
-        f"{chosen} lags {{}} messages behind", f"messages not settled for {chosen} (lag)"))
+        f"{chosen} lags {{}} messages behind", "messages not settled (lag)"))
 
 
 def lag_age(*subjects: Run | Comparison, ax: Axes | None = None, service: str | None = None) -> Axes:
@@ -69,7 +69,7 @@ def lag_age(*subjects: Run | Comparison, ax: Axes | None = None, service: str | 
     chosen = service or hardest_hit(comparison, "lag.{}.age_max_s")
     return _worst_over_time(ax, comparison, _Quantity(
         f"lag.{chosen}.age_max_s", f"lag-age {chosen}", seconds_text,
-        f"{chosen} lags {{}} behind", f"age of the oldest message not settled for {chosen} (s)"))
+        f"{chosen} lags {{}} behind", "oldest message not settled (s)"))
 
 
 def torn(*subjects: Run | Comparison, ax: Axes | None = None) -> Axes:

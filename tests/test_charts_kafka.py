@@ -17,7 +17,7 @@ from edasim.charts.rebalance import NOBODY, rebalance
 from edasim.charts.replay import replay
 from edasim.charts.saving import charts_of
 from edasim.charts.style import LOOKS, picture, styled
-from edasim.measure.ownership import ownership
+from edasim.measure.ownership import Ownership
 from edasim.measure.partitions import partitions
 from edasim.simulate import Run, simulate
 from edasim.study.compare import compare
@@ -84,7 +84,7 @@ def test_a_rebalance_is_black_for_as_long_as_nobody_reads() -> None:
     ax = drawn("rebalance")
     black = [bar for bar in ax.patches if to_hex(bar.get_facecolor()) == NOBODY.lower()]
     widths = sum(bar.get_width() for bar in black)  # type: ignore[attr-defined]
-    unread = [ownership(run.summary().reading, "payment").unavailable_s()
+    unread = [run.summary().groups["payment"].unread_partition_s
               for run in (crashed(), crashed("cooperative-sticky"))]
     assert widths == pytest.approx(sum(unread), abs=0.05)
     numbers = [float(number) for number in re.findall(r"([\d.]+) \(", titled(ax))]
@@ -94,17 +94,17 @@ def test_a_rebalance_is_black_for_as_long_as_nobody_reads() -> None:
 
 
 def test_every_stretch_of_a_rebalance_is_a_bar_in_the_row_of_its_partition() -> None:
-    owned = ownership(crashed().summary().reading, "payment")
+    owned = Ownership(crashed().summary().reading, "payment")
     with styled():
         ax = rebalance(crashed(), ax=picture().add_subplot())
-    rows = dict(enumerate(owned.partitions))
+    rows = dict(enumerate(owned.by_partition))
     left, right = ax.get_xlim()
     for row, name in rows.items():
         bars = sorted((bar.get_x(), bar.get_x() + bar.get_width()) for bar in ax.patches  # type: ignore[attr-defined]
                       if hasattr(bar, "get_x") and abs(bar.get_y() + bar.get_height() / 2 - row) < 1e-9)
-        shown = sorted([(max(left, one.start_s), min(right, one.end_s)) for one in owned.stretches[name]
+        shown = sorted([(max(left, one.start_s), min(right, one.end_s)) for one in owned.by_partition[name]
                         if one.end_s > left and one.start_s < right]
-                       + [(start, end) for start, end in owned.gaps(name) if end - start > 0.001 and end <= right])
+                       + [(start, end) for partition, start, end in owned.unread() if partition == name])
         assert np.allclose([bar for bar in bars if bar[1] - bar[0] > 0.001],
                            [one for one in shown if one[1] - one[0] > 0.001])
 

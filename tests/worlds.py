@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edasim.brokers.kafka.cluster import Cluster, ClusterTimes, Topic
-from edasim.brokers.kafka.group import Group
 from edasim.brokers.kafka.log import FIRST, Record
 from edasim.brokers.kafka.member import Member
 from edasim.brokers.kafka.producer import Producer
+from edasim.brokers.kafka.protocols import consumer_group
+from edasim.brokers.kafka.transactional_producer import TransactionalProducer
 from edasim.brokers.rabbitmq.broker import Broker
 from edasim.brokers.rabbitmq.channel import Publisher, Subscription
 from edasim.brokers.rabbitmq.entry import Death, Entry, Properties
@@ -194,9 +195,10 @@ class KafkaBench(Bench):
                  broker: Mapping[str, object] | None = None, **options: object) -> None:
         super().__init__(hop_ms)
         self.version = version
-        self.cluster = self.kind(self.world, ClusterTimes(self.hop, takes(0)), nodes,
-                                 resolve("kafka broker", version, dotted(broker or {})))
+        self.cluster_options = resolve("kafka broker", version, dotted(broker or {}))
+        self.cluster = self.kind(self.world, ClusterTimes(self.hop, takes(0)), nodes, self.cluster_options)
         self.cluster.keeps_segments = segments
+        self.cluster.transactions.bumps = version != "3.9"
         self.topic_options = dotted(options)
         self.topic = self.create("orders", partitions, replicas)
         self.answers: list[tuple[str, bool]] = []
@@ -214,6 +216,16 @@ class KafkaBench(Bench):
                                               resolve("kafka producer", self.version, given))
         self.world.add_part(producer)
         return KafkaWriter(self, producer)
+
+    def transactional(self, name: str = "shipping", **options: object) -> KafkaTransactions:
+        """An initialised producer whose transactional.id is its name."""
+        given = {"linger.ms": 0, "transactional.id": name, **dotted(options)}
+        producer = TransactionalProducer(self.cluster, name, self.links(f"{name} {len(self.world.links)}"),
+                                         resolve("kafka producer", self.version, given))
+        self.world.add_part(producer)
+        writer = KafkaTransactions(self, producer)
+        producer.init(writer.ended.append)
+        return writer
 
     def append(self, *names: str, partition: int = 0) -> None:
         """Records that are simply there, in one batch."""
@@ -266,6 +278,21 @@ class KafkaWriter:
         self.bench.answers_ms.append(self.bench.now_ms)
 
 
+class KafkaTransactions(KafkaWriter):
+    """A transactional producer; `ended` is what init, commit and abort were answered."""
+
+    def __init__(self, bench: KafkaBench, producer: TransactionalProducer) -> None:
+        super().__init__(bench, producer)
+        self.transactions = producer
+        self.ended: list[str] = []
+
+    def commit(self) -> None:
+        self.transactions.commit(self.ended.append)
+
+    def abort(self) -> None:
+        self.transactions.abort(self.ended.append)
+
+
 class KafkaGroup:
     """A group and its readers, `payment-1` and so on; `seen` is what all of them handled, in order."""
 
@@ -273,7 +300,8 @@ class KafkaGroup:
                  options: Mapping[str, object]) -> None:
         self.bench, self.name = bench, name
         self.options = resolve("kafka consumer", bench.version, options)
-        self.group = Group(bench.world, name, [bench.topic], self.options, round(initial_delay_ms * MS))
+        broker = {**bench.cluster_options, "group.initial.rebalance.delay.ms": initial_delay_ms}
+        self.group: Any = consumer_group(bench.world, name, [bench.topic], self.options, broker)
         bench.world.add_part(self.group)
         self.seen: list[str] = []
         self.readers = [KafkaReader(self) for _ in range(members)]
@@ -282,9 +310,10 @@ class KafkaGroup:
             for reader in self.readers:
                 reader.member.poll()
 
-    def join(self) -> KafkaReader:
-        """A new member asks to be let in."""
+    def join(self, instance: str | None = None) -> KafkaReader:
+        """A new member asks to be let in, a static one under its group.instance.id."""
         reader = KafkaReader(self)
+        reader.member.instance = instance
         reader.member.polling = True
         self.group.join(reader.member)
         return reader

@@ -9,7 +9,7 @@ from edasim.charts.kafka_runs import kafka_runs, service_of
 from edasim.charts.marks import Label, draw_bands, label_peaks, title
 from edasim.charts.style import axes, look, styled
 from edasim.charts.subject import comparison_of
-from edasim.measure.ownership import ownership
+from edasim.measure.ownership import Ownership
 from edasim.measure.partitions import PartitionReading, partitions
 from edasim.measure.steps import Floats
 from edasim.simulate import Run
@@ -66,8 +66,8 @@ def _share(one: PartitionReading, found: list[PartitionReading]) -> float:
 
 
 def _readers(run: Run, service: str, hottest: PartitionReading) -> list[str]:
-    stretches = ownership(run.summary().reading, service).stretches.get(hottest.name, ())
-    return list(dict.fromkeys(stretch.member for stretch in stretches))
+    tenures = Ownership(run.summary().reading, service).by_partition.get(hottest.name, ())
+    return list(dict.fromkeys(one.member for one in tenures))
 
 
 def _labels(found: list[PartitionReading], hottest: PartitionReading, grid_s: Floats, readers: list[str]

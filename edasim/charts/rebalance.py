@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from matplotlib.axes import Axes
 
@@ -11,7 +12,7 @@ from edasim.charts.kafka_runs import kafka_runs, protocol_words, service_of
 from edasim.charts.marks import draw_bands, title
 from edasim.charts.style import INK, QUIET, axes, styled
 from edasim.charts.subject import comparison_of
-from edasim.measure.ownership import Ownership, ownership
+from edasim.measure.ownership import GroupNumbers, Ownership, Tenure
 from edasim.simulate import Run
 from edasim.study.comparison import Comparison
 from edasim.study.words import counted, grouped, listed, seconds_short
@@ -35,6 +36,16 @@ class _Block:
     owned: Ownership
     row: int
 
+    @cached_property
+    def rows(self) -> dict[str, int]:
+        """The row of each partition."""
+        return {name: row for row, name in enumerate(self.owned.by_partition, self.row)}
+
+    @cached_property
+    def numbers(self) -> GroupNumbers:
+        """What it cost in the whole run."""
+        return self.owned.numbers(0.0, self.owned.end_s)
+
 
 def rebalance(*subjects: Run | Comparison, ax: Axes | None = None, service: str | None = None) -> Axes:
     """A row for each partition, a bar for each stretch in which a member reads it, black where nobody does.
@@ -49,7 +60,7 @@ def rebalance(*subjects: Run | Comparison, ax: Axes | None = None, service: str 
     with styled():
         ax = axes(ax)
         blocks = _blocks(runs, chosen)
-        last_row = blocks[-1].row + len(blocks[-1].owned.partitions)
+        last_row = blocks[-1].row + len(blocks[-1].rows)
         start_s, end_s = _window(blocks, runs)
         ax.set_xlim(start_s, end_s)
         ax.set_ylim(last_row - 0.4, -1.2)
@@ -66,27 +77,25 @@ def rebalance(*subjects: Run | Comparison, ax: Axes | None = None, service: str 
 
 def rebalanced(run: Run) -> bool:
     """Whether a group of this run ever shared its partitions anew."""
-    reading = run.summary().reading
-    return any(len(ownership(reading, name).generations) > 1 for name in run.scenario.services)
+    return any(group.rebalances for group in run.summary().groups.values())
 
 
 def _most_unread(runs: Mapping[str, Run]) -> str:
-    return service_of(runs, lambda run, name: ownership(run.summary().reading, name).unavailable_s())
+    return service_of(runs, lambda run, name: run.summary().groups[name].unread_partition_s)
 
 
 def _blocks(runs: Mapping[str, Run], service: str) -> list[_Block]:
     words, blocks, row = protocol_words(runs), [], 0
     for name, run in runs.items():
-        owned = ownership(run.summary().reading, service)
-        blocks.append(_Block(words[name], owned, row))
-        row += len(owned.partitions) + 1
+        blocks.append(_Block(words[name], Ownership(run.summary().reading, service), row))
+        row += len(blocks[-1].rows) + 1
     return blocks
 
 
 def _window(blocks: list[_Block], runs: Mapping[str, Run]) -> tuple[float, float]:
     """From a little before the first change of hands to a little after the last; everything where there is none."""
-    moments = [moment for block in blocks for many in block.owned.stretches.values()
-               for one in many for moment in (one.start_s, one.end_s) if 0 < moment < block.owned.end_s]
+    moments = [moment for block in blocks for one in block.owned.tenures for moment in (one.start_s, one.end_s)
+               if 0 < moment < block.owned.end_s]
     moments += [moment for run in runs.values() for _, *span in run.summary().fault_bands for moment in span]
     last_s = max(block.owned.end_s for block in blocks)
     if not moments:
@@ -97,25 +106,29 @@ def _window(blocks: list[_Block], runs: Mapping[str, Run]) -> tuple[float, float
 
 def _draw(ax: Axes, block: _Block, window: tuple[float, float]) -> None:
     start_s, end_s = window
-    members = {name: number for number, name in enumerate(block.owned.members)}
-    wide = end_s - start_s
-    for row, (partition, many) in enumerate(block.owned.stretches.items(), block.row):
-        for one in many:
-            left, right = max(one.start_s, start_s), min(one.end_s, end_s)
-            if right <= left:
-                continue
-            colour = MEMBER_COLOURS[members[one.member] % len(MEMBER_COLOURS)]
-            ax.barh(row, right - left, left=left, height=_HIGH, color=colour, edgecolor="white", linewidth=0.8)
-            if right - left > max(_LABELLED, _LETTER * len(one.member)) * wide:
-                ax.text((left + right) / 2, row, one.member, ha="center", va="center", fontsize=7.5, color=INK)
-        for gap in block.owned.gaps(partition):
-            _draw_gap(ax, row, gap, window)
+    colours = _colours(block.owned.tenures)
+    for one in block.owned.tenures:
+        left, right = max(one.start_s, start_s), min(one.end_s, end_s)
+        if right <= left:
+            continue
+        row = block.rows[one.partition]
+        ax.barh(row, right - left, left=left, height=_HIGH, color=colours[one.member], edgecolor="white", linewidth=0.8)
+        if right - left > max(_LABELLED, _LETTER * len(one.member)) * (end_s - start_s):
+            ax.text((left + right) / 2, row, one.member, ha="center", va="center", fontsize=7.5, color=INK)
+    for partition, *gap in block.owned.unread():
+        _draw_gap(ax, block.rows[partition], gap, window)
     _numbers(ax, block)
     ax.text(0.0, block.row - 0.55, _told(block), transform=ax.get_yaxis_transform(), va="bottom", fontsize="small",
             fontweight="bold", color=INK)
 
 
-def _draw_gap(ax: Axes, row: int, gap: tuple[float, float], window: tuple[float, float]) -> None:
+def _colours(tenures: list[Tenure]) -> dict[str, str]:
+    """A colour for each member, in the order in which they came; they repeat where there are many."""
+    members = dict.fromkeys(one.member for one in sorted(tenures, key=lambda one: one.start_s))
+    return {member: MEMBER_COLOURS[number % len(MEMBER_COLOURS)] for number, member in enumerate(members)}
+
+
+def _draw_gap(ax: Axes, row: int, gap: Sequence[float], window: tuple[float, float]) -> None:
     left, right = max(gap[0], window[0]), min(gap[1], window[1])
     if right - left < _SHOWN_S:
         return
@@ -127,7 +140,7 @@ def _draw_gap(ax: Axes, row: int, gap: tuple[float, float], window: tuple[float,
 
 def _numbers(ax: Axes, block: _Block) -> None:
     """The numbers of the partitions, every few of them where there are many."""
-    names = block.owned.partitions
+    names = tuple(block.rows)
     topics = {name.rpartition("-")[0] for name in names}
     step = 1 + len(names) // _ROWS_WITH_NUMBERS
     ticks = [*ax.get_yticks(), *range(block.row, block.row + len(names), step)] if block.row else list(
@@ -139,18 +152,17 @@ def _numbers(ax: Axes, block: _Block) -> None:
 
 
 def _told(block: _Block) -> str:
-    unread_s = block.owned.unavailable_s()
-    moved = counted(block.owned.changed_hands(), "change")
+    unread_s = block.numbers.unread_partition_s
+    moved = counted(block.numbers.moves, "change")
     return f"{block.words}: {grouped(unread_s, _decimals(unread_s))} partition-seconds unread, {moved} of hands"
 
 
 def _seen(blocks: list[_Block], service: str) -> str:
     """How long partitions of the group went unread, with each protocol."""
-    unread = [block.owned.unavailable_s() for block in blocks]
+    unread = [block.numbers.unread_partition_s for block in blocks]
     shown = [grouped(one, _decimals(one)) for one in unread]
     if len(blocks) == 1:
-        longest_s = max((end - start for name in blocks[0].owned.partitions
-                         for start, end in blocks[0].owned.gaps(name)), default=0.0)
+        longest_s = blocks[0].numbers.unread_max_s
         if not longest_s:
             return f"every partition of {service} has a reader all the time"
         return (f"nobody reads {service}'s partitions for {shown[0]} partition-seconds, "

@@ -57,18 +57,18 @@ def lag(*subjects: Run | Comparison, ax: Axes | None = None, service: str | None
     On Kafka these are the records above the committed offsets: it rises until the next commit and falls with it.
     """
     comparison = comparison_of(subjects)
-    chosen = service or hardest_hit(comparison, "lag.{}.max")
+    chosen = service or hardest_hit(comparison, "groups.{}.lag_max")
     return _worst_over_time(ax, comparison, _Quantity(
-        f"lag.{chosen}.max", f"lag {chosen}", count_text,
+        f"groups.{chosen}.lag_max", f"lag {chosen}", count_text,
         f"{chosen} lags {{}} messages behind", "messages not settled (lag)"))
 
 
 def lag_age(*subjects: Run | Comparison, ax: Axes | None = None, service: str | None = None) -> Axes:
     """The same in seconds: the age of the oldest message that is not settled for a service."""
     comparison = comparison_of(subjects)
-    chosen = service or hardest_hit(comparison, "lag.{}.age_max_s")
+    chosen = service or hardest_hit(comparison, "groups.{}.lag_age_max_s")
     return _worst_over_time(ax, comparison, _Quantity(
-        f"lag.{chosen}.age_max_s", f"lag-age {chosen}", seconds_text,
+        f"groups.{chosen}.lag_age_max_s", f"lag-age {chosen}", seconds_text,
         f"{chosen} lags {{}} behind", "oldest message not settled (s)"))
 
 

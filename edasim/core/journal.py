@@ -75,6 +75,7 @@ class Verb(IntEnum):
     expanded = 58  # a replica came back to a partition's in-sync replicas; the number is its node
     assigned = 60  # a member of a group began to read a partition; the number is the generation or member epoch
     revoked = 61  # a member reads a partition no more; the number is its generation or member epoch
+    fenced = 62  # a commit was refused, for its sender is no member of the present generation; the number is its own
 
 
 ABOUT_VERSIONS = (
@@ -86,7 +87,7 @@ ABOUT_VERSIONS = (
 ABOUT_NODES = (Verb.led, Verb.shrunk, Verb.expanded)
 """The verbs whose number is that of a broker node."""
 
-ABOUT_MEMBERS = (Verb.rebalanced, Verb.assigned, Verb.revoked)
+ABOUT_MEMBERS = (Verb.rebalanced, Verb.assigned, Verb.revoked, Verb.fenced)
 """The verbs whose number is a generation of a consumer group or the epoch of a member."""
 
 

@@ -51,8 +51,9 @@ _BY_SERVICE: dict[str, tuple[str, Show]] = {
     "waiting at most": ("services.{}.backlog_max", count_text),
     "99 of 100 wait for a worker": ("services.{}.wait_s.p99", seconds_text),
     "workers at work": ("services.{}.utilisation", _percent),
-    "lag at most": ("lag.{}.max", count_text),
-    "oldest not settled": ("lag.{}.age_max_s", seconds_text),
+    "lag at most": ("groups.{}.lag_max", count_text),
+    "partition-seconds unread": ("groups.{}.unread_partition_s", count_text),
+    "oldest not settled": ("groups.{}.lag_age_max_s", seconds_text),
     "back to normal after": ("convergence_s.{}", seconds_text),
     "stale at most": ("services.{}.staleness_s.max", seconds_text),
     "effects made twice": ("services.{}.duplicated_effects", count_text),
@@ -105,7 +106,8 @@ def counts(studies: Mapping[str, Study], *words: str, service: str | None = None
 
 def _asked(word: str, service: str | None) -> tuple[str, Show]:
     if word not in WORDS and word not in _BY_SERVICE:
-        raise ValueError(f'"{word}" is not counted here: choose from {", ".join(dict.fromkeys([*WORDS, *_BY_SERVICE]))}')
+        known = dict.fromkeys([*WORDS, *_BY_SERVICE])
+        raise ValueError(f'"{word}" is not counted here: choose from {", ".join(known)}')
     if service and word in _BY_SERVICE:
         path, show = _BY_SERVICE[word]
         return path.format(service), show

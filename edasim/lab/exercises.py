@@ -12,7 +12,7 @@ from typing import Any
 
 from edasim.core.quantity import SECOND_NS
 from edasim.lab.counting import mails
-from edasim.measure.ownership import ownership
+from edasim.measure.ownership import Ownership
 from edasim.scenario.value import Scenario
 from edasim.scenario.writing import to_dict
 from edasim.simulate import simulate
@@ -206,10 +206,10 @@ def read_again(before: Scenario, after: Scenario) -> Verdict:
     if beyond:
         return beyond
     runs = [simulate(after, "kafka", seed) for seed in range(SEED, SEED + REPLICATIONS)]
-    groups = [ownership(run.summary().reading, "payment") for run in runs]
-    longest_s = max((end - start for one in groups for name in one.partitions for start, end in one.gaps(name)),
-                    default=0.0)
-    unread_s = sum(one.unavailable_s() for one in groups) / len(groups)
+    groups = [Ownership(run.summary().reading, "payment") for run in runs]
+    numbers = [one.numbers(0.0, one.end_s) for one in groups]
+    longest_s = max(one.unread_max_s for one in numbers)
+    unread_s = sum(one.unread_partition_s for one in numbers) / len(numbers)
     said = (f"a partition has no reader for up to {seconds_short(longest_s)}, "
             f"and together it is {unread_s:.0f} partition-seconds")
     if longest_s <= READ_AGAIN_WITHIN_S:

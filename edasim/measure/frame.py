@@ -11,7 +11,7 @@ from edasim.measure.reading import NANO, Reading
 from edasim.simulate import Run
 
 _NOT_MESSAGES = (Verb.committed, Verb.rewound, Verb.recovered, Verb.skipped, Verb.opened,
-                 Verb.half_opened, Verb.closed, *ABOUT_NODES, *ABOUT_MEMBERS, *ABOUT_VERSIONS)
+                 Verb.half_opened, Verb.closed, *ABOUT_MEMBERS, *ABOUT_NODES, *ABOUT_VERSIONS)
 
 
 def frame(run: Run) -> Any:

@@ -1,14 +1,11 @@
-"""Who reads which partition when, in one consumer group, and for how long nobody does.
+"""Which member of a group reads which partition, and for how long nobody does: what rebalances cost.
 
-A partition that no member has is *unavailable*: records are appended, and nobody of the group reads them.  The sum over
-partitions is told in partition-seconds, so that a short stop of all and a long stop of one can be compared.  It is read
-from the facts of the members (`assigned`, `revoked`), and holds for any protocol by which a group shares partitions.
-
-Source: KIP-429 and KIP-848, which were made to have less of it.
+A partition is unread from when its reader let it go, fell out of the group or died until the next one is given it.
+Time before a group was first given its partitions is not counted; what a member of the group reads slowly is read.
 """
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -17,12 +14,11 @@ import numpy as np
 
 from edasim.core.journal import Verb
 from edasim.measure.reading import NANO, Reading
-from edasim.measure.steps import Floats, Steps
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """One member reads one partition from a time to a time (seconds)."""
+class Tenure:
+    """One member reads one partition for a while (seconds)."""
 
     partition: str
     member: str
@@ -31,88 +27,87 @@ class Stretch:
 
 
 @dataclass(frozen=True)
-class Ownership:
-    """The stretches of one group, by partition and in the order of time; `end_s` is when the run stopped.
+class GroupNumbers:
+    """What rebalances did to one group between two times.
 
-    `generations` are the times of its rebalances: each gave the group another generation or epoch.
+    `rebalances` counts generations (or group epochs), `unread_partition_s` the seconds for which a partition was
+    unread, summed over partitions, `unread_max_s` the longest of these times, `moves` how often a partition came to
+    another member, `commits_refused` the commits of who was not, or no longer, of the present generation.
     """
 
-    stretches: Mapping[str, Sequence[Stretch]]
-    generations: Floats
-    end_s: float
+    rebalances: int
+    unread_partition_s: float
+    unread_max_s: float
+    moves: int
+    commits_refused: int
 
-    @property
-    def partitions(self) -> tuple[str, ...]:
-        """Their names, such as `OrderPlaced-0`, as they are numbered."""
-        return tuple(self.stretches)
 
-    @property
-    def members(self) -> tuple[str, ...]:
-        """All who ever read one, in the order in which they first did."""
-        first: dict[str, float] = {}
-        for one in self._all:
-            first[one.member] = min(one.start_s, first.get(one.member, one.start_s))
-        return tuple(sorted(first, key=lambda name: (first[name], _numbered(name))))
+class Ownership:
+    """The partitions of a service's consumer group; without a group there are none."""
+
+    def __init__(self, reading: Reading, service: str) -> None:
+        self.reading = reading
+        self.service = service
+        self.end_s = reading.run.end_ns * NANO
 
     @cached_property
-    def _all(self) -> list[Stretch]:
-        return [one for many in self.stretches.values() for one in many]
+    def tenures(self) -> list[Tenure]:
+        """All of them, by partition and in the order of time; one that lasts ends with the run."""
+        given, taken = (self.reading.of(verb, service=self.service) for verb in (Verb.assigned, Verb.revoked))
+        moves = sorted([*zip(given.rows, given.times_ns, given.places, strict=True)]
+                       + [*zip(taken.rows, -taken.times_ns - 1, taken.places, strict=True)])
+        begun: dict[int, float] = {}
+        found: list[Tenure] = []
+        for _, time_ns, number in moves:
+            if time_ns >= 0:
+                begun[number] = time_ns * NANO
+            else:
+                found.append(self._tenure(number, begun.pop(number), -(time_ns + 1) * NANO))
+        found += [self._tenure(number, start_s, self.end_s) for number, start_s in begun.items()]
+        return sorted(found, key=lambda one: (_in_order(one.partition), one.start_s, one.end_s))
 
-    def gaps(self, partition: str) -> list[tuple[float, float]]:
-        """(start, end) in seconds of each time in which nobody read a partition, from when somebody first had."""
-        many = self.stretches[partition]
-        found = []
-        until_s = many[0].start_s if many else self.end_s
-        for one in many:
-            if one.start_s > until_s:
-                found.append((until_s, one.start_s))
-            until_s = max(until_s, one.end_s)
-        return [*found, (until_s, self.end_s)] if until_s < self.end_s else found
+    def _tenure(self, number: int, start_s: float, end_s: float) -> Tenure:
+        place = self.reading.run.places[number]
+        return Tenure(place.name.split(" ", 1)[1], place.detail, start_s, end_s)
 
-    def unread(self) -> Steps:
-        """How many partitions nobody reads, over time."""
-        gaps = [gap for partition in self.partitions for gap in self.gaps(partition)]
-        return Steps.counting(np.array([start for start, _ in gaps]), np.array([end for _, end in gaps]))
+    @cached_property
+    def by_partition(self) -> dict[str, list[Tenure]]:
+        """The tenures of each partition that ever had a reader."""
+        found: dict[str, list[Tenure]] = {}
+        for one in self.tenures:
+            found.setdefault(one.partition, []).append(one)
+        return found
 
-    def unavailable_s(self, start_s: float = 0.0, end_s: float | None = None) -> float:
-        """Partition-seconds in which nobody read, between two times; to the end of the run if none is given."""
-        return self.unread().integral(start_s, self.end_s if end_s is None else end_s)
+    def unread(self) -> Iterator[tuple[str, float, float]]:
+        """(partition, from, to) of each time in which nobody read it, after its first reader."""
+        for partition, tenures in self.by_partition.items():
+            read_until_s = tenures[0].end_s
+            for one in tenures[1:]:
+                if one.start_s > read_until_s:
+                    yield partition, read_until_s, one.start_s
+                read_until_s = max(read_until_s, one.end_s)
+            if read_until_s < self.end_s:
+                yield partition, read_until_s, self.end_s
 
-    def changed_hands(self) -> int:
-        """How often a partition went from one member to another."""
-        return sum(before.member != after.member for many in self.stretches.values()
-                   for before, after in pairwise(many))
+    def numbers(self, start_s: float, end_s: float) -> GroupNumbers:
+        """What happened between two times."""
+        gaps = [min(until_s, end_s) - max(from_s, start_s) for _, from_s, until_s in self.unread()
+                if until_s > start_s and from_s < end_s]
+        moves = sum(before.member != after.member and start_s < after.start_s <= end_s
+                    for tenures in self.by_partition.values() for before, after in pairwise(tenures))
+        return GroupNumbers(
+            rebalances=self._count(Verb.rebalanced, start_s, end_s),
+            unread_partition_s=float(sum(gaps)),
+            unread_max_s=float(max(gaps, default=0.0)),
+            moves=int(moves),
+            commits_refused=self._count(Verb.fenced, start_s, end_s),
+        )
 
-
-def ownership(reading: Reading, service: str) -> Ownership:
-    """Who of a service's group read which of its partitions when; empty where there are no groups."""
-    places = reading.run.places
-    end_s = reading.run.end_ns * NANO
-    facts = [(int(row), verb, int(time), places[int(place)])
-             for verb in (Verb.assigned, Verb.revoked)
-             for row, time, place in _columns(reading, verb, service)]
-    stretches: dict[str, list[Stretch]] = {}
-    begun: dict[tuple[str, str], float] = {}
-    for _, verb, time_ns, place in sorted(facts, key=lambda fact: fact[0]):
-        partition, member, now_s = place.name.split(" ", 1)[1], place.detail, time_ns * NANO
-        if verb == Verb.assigned:
-            begun[partition, member] = now_s
-            stretches.setdefault(partition, [])
-        elif (start_s := begun.pop((partition, member), None)) is not None:
-            stretches[partition].append(Stretch(partition, member, start_s, now_s))
-    for (partition, member), start_s in begun.items():
-        stretches[partition].append(Stretch(partition, member, start_s, end_s))
-    ordered = {name: sorted(stretches[name], key=lambda one: one.start_s) for name in sorted(stretches, key=_numbered)}
-    generations = reading.of(Verb.rebalanced, service=service).times_ns * NANO
-    return Ownership(ordered, generations, end_s)
+    def _count(self, verb: Verb, start_s: float, end_s: float) -> int:
+        times = self.reading.of(verb, service=self.service).times_ns * NANO
+        return int(np.sum((times > start_s) & (times <= end_s)))
 
 
-def _columns(reading: Reading, verb: Verb, service: str) -> zip[tuple[int, int, int]]:
-    facts = reading.of(verb, service=service)
-    return zip(facts.rows.tolist(), facts.times_ns.tolist(), facts.places.tolist(), strict=True)
-
-
-def _numbered(name: str) -> tuple[str, int]:
-    """A name with a number at its end, so that 10 comes after 9."""
-    before, _, number = name.rpartition("-")
-    return (before, int(number)) if number.isdigit() else (name, 0)
+def _in_order(partition: str) -> tuple[str, int]:
+    topic, _, number = partition.rpartition("-")
+    return topic, int(number)

@@ -17,7 +17,7 @@ from edasim.scenario.value import Scenario
 from edasim.simulate import Run
 
 _ABOUT_OFFSETS = (Verb.committed, Verb.rewound, Verb.recovered, Verb.skipped, Verb.opened,
-                  Verb.half_opened, Verb.closed, *ABOUT_NODES, *ABOUT_MEMBERS, *ABOUT_VERSIONS)
+                  Verb.half_opened, Verb.closed, *ABOUT_MEMBERS, *ABOUT_NODES, *ABOUT_VERSIONS)
 _ENDS = (Verb.handled, Verb.failed, Verb.crashed)
 _LEAVES = (Verb.dead_lettered, Verb.expired, Verb.dropped)
 _MOVES: dict[Verb, Callable[[Handling, int], None]] = {

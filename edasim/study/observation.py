@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -124,7 +124,6 @@ def _further(summary: Summary, view: Focus) -> dict[str, Any]:
         "staleness_max_s": max((numbers.staleness_max_s for numbers in services.values()), default=0.0),
         "attempts": sum(numbers.attempts for numbers in services.values()),
         "lag_max": max((numbers.lag_max for numbers in services.values()), default=0.0),
-        "lag": {name: {"max": one.lag_max, "age_max_s": one.lag_age_max_s} for name, one in services.items()},
         "lag_age_max_s": max((numbers.lag_age_max_s for numbers in services.values()), default=0.0),
         "not_visible": sum(read_your_writes_violations(summary.orders, name, LOOKS_AFTER_S) for name in services),
         "waiting_mean": {name: _waiting_mean(summary, name) for name in services},
@@ -136,8 +135,18 @@ def _further(summary: Summary, view: Focus) -> dict[str, Any]:
         "recovered": _recovered(summary, view, catch_up_s),
         "focus": _focus_counts(summary, view),
         "age_s": summary.age_s,
+        "unread_partition_s": sum(group.unread_partition_s for group in summary.groups.values()),
+        "rebalances": sum(group.rebalances for group in summary.groups.values()),
+        "commits_refused": sum(group.commits_refused for group in summary.groups.values()),
+        "groups": {name: _group_dict(summary, name) for name in services},
         "stores": {name: _store_dict(summary, store) for name, store in summary.stores.items()},
     }
+
+
+def _group_dict(summary: Summary, service: str) -> dict[str, Any]:
+    """What a consumer group was behind at most, in records and in seconds, and what its rebalances cost."""
+    numbers = summary.services[service]
+    return {"lag_max": numbers.lag_max, "lag_age_max_s": numbers.lag_age_max_s, **asdict(summary.groups[service])}
 
 
 def _store_dict(summary: Summary, store: StoreReading) -> dict[str, Any]:

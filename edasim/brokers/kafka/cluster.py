@@ -16,6 +16,7 @@ from edasim.brokers.kafka.partitioner import partition_for
 from edasim.brokers.kafka.producer import Producer, Request
 from edasim.brokers.kafka.retention import RetentionCheck
 from edasim.brokers.kafka.segments import SegmentedPartition, needs_segments
+from edasim.brokers.kafka.transactions import TransactionCoordinator
 from edasim.core.draws import Law, SequentialDraw, StreamBundle
 from edasim.core.journal import Place, Verb
 from edasim.core.world import World
@@ -78,6 +79,7 @@ class Cluster:
         options = BROKER_DEFAULTS if options is None else options
         self.retention = RetentionCheck(world, options["log.retention.check.interval.ms"])
         self.cleaner = Cleaner(world, options["log.cleaner.backoff.ms"])
+        self.transactions = TransactionCoordinator(self, options)
         self._cleans: bool = options["log.cleaner.enable"]
         self._producers = 0
         self._settled = self._settle
@@ -184,12 +186,46 @@ class Cluster:
             self.world.clock.at(self.world.clock.now_ns, request.respond)
             return
         request.waiting = 1
+        append = self._append_in_transaction if request.producer.transactional else self._append
         for batch in request.batches:
-            self._append(request, batch)
+            append(request, batch)
         self._settle(request)
+
+    def _append_in_transaction(self, request: Request, batch: Batch) -> None:
+        producer, partition = request.producer, batch.partition
+        assert isinstance(partition, SegmentedPartition), "transactions need topics with segments"
+        if partition.picky and self._refused_for_good(request, batch):
+            return
+        error = self.transactions.admits(producer.id, batch.epoch, partition)
+        if error:
+            self._fail(request, batch, error)
+            return
+        known = partition.producer_state(producer.id, batch.epoch)
+        if known.accepts(batch.sequence):
+            partition.append(batch.records, (producer.id, batch.epoch))
+        elif known.remembers(batch.sequence):
+            for record in batch.records:
+                partition.deduplicated(record[0].id)
+        else:
+            request.refused = [*(request.refused or ()), batch]
+            return
+        if partition.await_followers(self._settled, request):
+            request.waiting += 1
+
+    def _refused_for_good(self, request: Request, batch: Batch) -> bool:
+        assert isinstance(batch.partition, SegmentedPartition), "no other is picky"
+        error = batch.partition.refusal(batch)
+        if error:
+            self._fail(request, batch, error)
+        return bool(error)
+
+    def _fail(self, request: Request, batch: Batch, error: str) -> None:
+        request.failed = {**(request.failed or {}), batch: error}
 
     def _append(self, request: Request, batch: Batch) -> None:
         producer, partition = request.producer, batch.partition
+        if partition.picky and self._refused_for_good(request, batch):
+            return
         if producer.idempotent:
             known = partition.producer_state(producer.id, batch.epoch)
             if known.accepts(batch.sequence):
@@ -209,7 +245,7 @@ class Cluster:
     def _settle(self, request: Request) -> None:
         request.waiting -= 1
         if request.waiting == 0:
-            if request.refused:
+            if request.refused or request.failed:
                 # A refusal takes an event, so that a retry without delay cannot recurse.
                 self.world.clock.at(self.world.clock.now_ns, request.respond)
             else:

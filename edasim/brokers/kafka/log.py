@@ -83,6 +83,9 @@ class Partition:
     follower has a record (None: no followers).
     """
 
+    compacted = False
+    picky = False
+    """Whether there are batches that it refuses for good."""
     log_start = 0
     """The lowest offset that can be read."""
 

@@ -24,10 +24,11 @@ class Request(Signal):
     """One produce request to one node, and its response.
 
     `first` is the request that this one repeats, `waiting` counts the batches without their acks, `refused`
-    holds those that the broker did not take; where nodes can fail, `errors` says why, by Kafka's names.
+    holds those that the broker did not take, `failed` those that it will never take, with Kafka's name of the error;
+    where nodes can fail, `errors` says why the others were refused, by Kafka's names.
     """
 
-    __slots__ = ("batches", "errors", "first", "node", "producer", "refused", "sent_ns", "waiting")
+    __slots__ = ("batches", "errors", "failed", "first", "node", "producer", "refused", "sent_ns", "waiting")
     errors: dict[Batch, str]
 
     def __init__(self, producer: Producer, node: int, batches: list[Batch], sent_ns: int) -> None:
@@ -38,6 +39,7 @@ class Request(Signal):
         self.first: Request | None = None
         self.waiting = 0
         self.refused: list[Batch] | None = None
+        self.failed: dict[Batch, str] | None = None
 
     def respond(self) -> None:
         """At the broker: answer, over the wire."""
@@ -52,6 +54,8 @@ class Producer:
     At most max.in.flight.requests.per.connection requests to a node are unanswered; what the broker refuses or
     never answers is sent again until delivery.timeout.ms is over.
     """
+
+    transactional = False
 
     def __init__(self, cluster: Cluster, name: str, links: tuple[Link, Link], options: Mapping[str, Any]) -> None:
         world = cluster.world
@@ -222,9 +226,11 @@ class Producer:
         if first not in self._unanswered:
             return
         self._close(first)
-        refused = request.refused
+        refused, failed = request.refused, request.failed
         for batch in first.batches:
-            if refused is None or batch not in refused:
+            if failed is not None and batch in failed:
+                self._failed_for_good(batch, failed[batch])
+            elif refused is None or batch not in refused:
                 self._complete(batch, True)
         if refused:
             self._try_again(refused)
@@ -274,6 +280,10 @@ class Producer:
     def node_of(self, partition: Partition) -> int:
         """The node to which a partition's batches go."""
         return partition.node
+
+    def _failed_for_good(self, batch: Batch, error: str) -> None:
+        """The broker's error is one that no repetition cures."""
+        self._give_up(batch)
 
     def _give_up(self, batch: Batch) -> None:
         """Tell the sender no.  An idempotent producer begins a new epoch, since its sequence has a gap now."""

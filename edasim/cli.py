@@ -11,9 +11,11 @@ import typer
 from edasim import jobs
 from edasim.commands.checking import check
 from edasim.commands.comparing import compare, run
+from edasim.commands.conforming import conform
 from edasim.commands.describing import describe
 from edasim.commands.doctoring import doctor
 from edasim.commands.failing import BROKEN, STOPPED, plainly
+from edasim.commands.fidelity import fidelity
 from edasim.commands.finding import find
 from edasim.commands.opening import app as open_app
 from edasim.commands.opening import lab
@@ -36,7 +38,8 @@ app = typer.Typer(
     help="A flight simulator for event-driven architecture: the same orders through four ways to build a shop.",
     epilog=f"{EXIT_CODES}\n\nBegin with: edasim demo",
 )
-for command in (run, compare, sweep, find, sensitivity, report, validate, check, describe, lab, doctor):
+COMMANDS = (run, compare, sweep, find, sensitivity, report, validate, conform, check, describe, fidelity, lab, doctor)
+for command in COMMANDS:
     app.command(epilog=EXIT_CODES)(command)
 app.command("app", epilog=EXIT_CODES)(open_app)
 

@@ -274,6 +274,21 @@ def test_with_one_request_in_flight_order_holds_without_idempotence_too() -> Non
     assert kafka.log() == ["a", "b"]
 
 
+@pytest.mark.parametrize(("idempotent", "log"), [(False, ["b", "c", "a"]), (True, ["a", "b", "c"])])
+def test_what_is_in_flight_behind_a_refused_request_overtakes_it_unless_sequences_are_checked(
+        idempotent: bool, log: list[str]) -> None:
+    kafka = KafkaBench(hop_ms=10)
+    writer = kafka.producer(enable_idempotence=idempotent)
+    kafka.cluster.refusing.append(1.0)
+    for name in "abc":
+        writer.send(name)
+        kafka.advance(1)
+    kafka.advance(7.5)
+    kafka.cluster.refusing.clear()
+    kafka.advance(5000)
+    assert (kafka.log(), len(kafka.answers)) == (log, 3)
+
+
 def test_a_producer_that_dies_takes_its_buffer_along() -> None:
     kafka = KafkaBench(hop_ms=10)
     writer = kafka.producer(linger_ms=100)

@@ -188,15 +188,16 @@ class RabbitReader:
 class KafkaBench(Bench):
     """A Kafka cluster with one topic, `orders`; `answers` are what producers heard, as (name, ok)."""
 
+    kind: type[Cluster] = Cluster
+
     def __init__(self, partitions: int = 1, replicas: int = 1, hop_ms: float | str = 0, *,  # noqa: PLR0913
                  nodes: int = 1, version: str = "4.3", segments: bool = False,
                  broker: Mapping[str, object] | None = None, **options: object) -> None:
         super().__init__(hop_ms)
         self.version = version
-        self.cluster = Cluster(self.world, ClusterTimes(self.hop, takes(0)), nodes,
-                               resolve("kafka broker", version, dotted(broker or {})))
+        self.cluster = self.kind(self.world, ClusterTimes(self.hop, takes(0)), nodes,
+                                 resolve("kafka broker", version, dotted(broker or {})))
         self.cluster.keeps_segments = segments
-        self.cluster.transactions.bumps = version != "3.9"
         self.topic_options = dotted(options)
         self.topic = self.create("orders", partitions, replicas)
         self.answers: list[tuple[str, bool]] = []
@@ -210,7 +211,8 @@ class KafkaBench(Bench):
     def producer(self, name: str = "checkout", **options: object) -> KafkaWriter:
         """A producer; `linger_ms=0` is linger.ms. Without options it sends each record at once."""
         given = {"linger.ms": 0, **dotted(options)}
-        producer = Producer(self.cluster, name, self.links(name), resolve("kafka producer", self.version, given))
+        producer = self.cluster.producer_kind(self.cluster, name, self.links(name),
+                                              resolve("kafka producer", self.version, given))
         self.world.add_part(producer)
         return KafkaWriter(self, producer)
 
@@ -283,10 +285,26 @@ class KafkaTransactions(KafkaWriter):
         self.transactions = producer
         self.ended: list[str] = []
 
+    def send(self, *names: str, key: str | None = "k", size: int = 1000) -> None:
+        """Send within a transaction, which begins if none is open."""
+        self.begin()
+        super().send(*names, key=key, size=size)
+
+    def begin(self) -> None:
+        if not self.transactions.is_open:
+            self.transactions.begin()
+
+    def send_offsets(self, group: KafkaGroup, member: Member, offset: int, partition: int = 0) -> None:
+        self.begin()
+        places = {self.bench.topic.partitions[partition]: offset}
+        self.transactions.send_offsets(group.group, member, places, self.ended.append)
+
     def commit(self) -> None:
+        self.begin()
         self.transactions.commit(self.ended.append)
 
     def abort(self) -> None:
+        self.begin()
         self.transactions.abort(self.ended.append)
 
 

@@ -25,9 +25,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
+from edasim.conform import golden, outcome, real, running
+from edasim.conform.script import broke_off, chosen
 from edasim.conform.settings import BROKER_SETTINGS
 
 KAFKA_VERSION = "4.3.1"
+NAME = f"Apache Kafka {KAFKA_VERSION}"
 # What the brokers run on: the server, its tools (they hold the log cleaner's helpers), and what writes its log.
 ARTIFACTS = (
     ("org.apache.kafka", "kafka_2.13", KAFKA_VERSION),
@@ -260,6 +263,17 @@ class Cluster:
         return log.read_text(encoding="utf-8", errors="replace")[-1500:] if log.exists() else "it said nothing"
 
 
+def conform(cluster: Cluster, names: Sequence[str], recording: bool) -> int:
+    """Play the scripts on both sides and print the table; the exit code of `edasim conform`."""
+    scripts = chosen(names)
+    outcomes = running.beside_cluster(scripts, cluster.bootstrap, cluster)
+    if recording:
+        print(f"{len(running.record(outcomes, golden.FOLDER, NAME))} golden traces are in {golden.FOLDER}")
+    print(outcome.as_text(outcomes, f"{NAME} with {real.client_version()}"))
+    broken = [one for one in outcomes if one.differing or broke_off(one.real)]
+    return 1 if broken else 0
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line of the tool."""
     parser = argparse.ArgumentParser(prog="python -m tools.kafka_cluster", description=__doc__.splitlines()[0])
@@ -278,9 +292,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"Three brokers serve at {cluster.bootstrap} after {time.monotonic() - began:.1f} s", flush=True)
             if given.what == "run":
                 signal.pause()
-            from edasim.conform.report import conform_live
-
-            return conform_live(cluster.bootstrap, given.only, given.what == "record", cluster)
+            return conform(cluster, given.only, given.what == "record")
     except ClusterError as error:
         print(error, file=sys.stderr)
         return 2

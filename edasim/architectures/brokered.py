@@ -44,7 +44,7 @@ class Brokered(ABC, Generic[AConsumer]):
     `refusing` holds the shares with which the broker refuses what it is sent.
     """
 
-    parts = frozenset({"broker"})
+    parts: frozenset[str] = frozenset({"broker"})
     dead_letters = True
     senders: Mapping[str, Sender]
     refusing: list[float]
@@ -158,6 +158,10 @@ class Brokered(ABC, Generic[AConsumer]):
     def release(self, part: str) -> None:
         """The broker is back."""
         self.shop.network.repair(BROKER_CUT)
+
+    @abstractmethod
+    def end_part(self, part: str, *, properly: bool) -> Mend:
+        """The broker's process ends; returns what starts it again."""
 
     def slow_part(self, part: str, factor: float) -> Mend:
         """Everything to and from the broker takes longer."""

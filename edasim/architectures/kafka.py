@@ -7,7 +7,8 @@ from typing import Any
 
 from edasim.architectures.brokered import Brokered
 from edasim.architectures.kafka_consumer import KafkaConsumer
-from edasim.brokers.kafka.cluster import Cluster, ClusterTimes, Topic
+from edasim.architectures.kafka_nodes import Nodes, cluster_for, producer_kind
+from edasim.brokers.kafka.cluster import ClusterTimes, Topic
 from edasim.brokers.kafka.group import Group
 from edasim.brokers.kafka.log import FIRST, Record, Retrying
 from edasim.brokers.kafka.producer import Producer
@@ -18,6 +19,7 @@ from edasim.scenario.architecture_options import KafkaOptions
 from edasim.scenario.broker_options import resolve
 from edasim.scenario.value import Scenario
 from edasim.services.client import Request
+from edasim.services.faults import Mend
 from edasim.services.shop import Shop
 
 
@@ -59,8 +61,11 @@ class Kafka(Brokered[KafkaConsumer]):
         self.consumer_options: dict[str, Any] = resolve("kafka consumer", version, given)
         self.broker_options: dict[str, Any] = resolve("kafka broker", version, options.broker)
         # As many brokers as replicas, the smallest cluster that can hold the topics.
-        self.cluster = Cluster(shop.world, self._times(), int(self.topic_options["replication.factor"]),
-                               self.broker_options)
+        self.cluster = cluster_for(shop.scenario, shop.world, self._times(),
+                                   int(self.topic_options["replication.factor"]), self.broker_options)
+        self.nodes = Nodes(self.cluster, self._reach)
+        self.parts = frozenset({"broker", *self.nodes.names})
+        self._producer_kind = producer_kind(self.cluster, shop.scenario, self.producer_options)
         self.producers: dict[str, Producer] = {}
         self.senders = self.producers
         self.refusing = self.cluster.refusing
@@ -155,7 +160,7 @@ class Kafka(Brokered[KafkaConsumer]):
                 hop(name, "broker", ("producer-to-broker", "append"), "producer"),
                 hop("broker", name, ("broker-to-producer",), "producer"),
             )
-            producer = self.producers[name] = Producer(self.cluster, name, links, self.producer_options)
+            producer = self.producers[name] = self._producer_kind(self.cluster, name, links, self.producer_options)
             self.shop.world.add_part(producer)
         return producer
 
@@ -171,15 +176,19 @@ class Kafka(Brokered[KafkaConsumer]):
 
     def send(self, service: str, message: Message, topic: Topic, retry: Retrying = FIRST,
              done: Callable[[], None] | None = None) -> None:
-        """Publish for a service until the cluster takes it; then `done` runs."""
+        """Publish for a service until the cluster takes it; then `done` runs.  What it never can take is dropped."""
+        producer = self._producer(service)
 
         def answered(_: object, ok: bool) -> None:
-            if not ok:
+            if not ok and producer.fits(message):
                 self.send(service, message, topic, retry, done)
-            elif done is not None:
+                return
+            if not ok:
+                self.dropped(service, message)
+            if done is not None:
                 done()
 
-        self._producer(service).send(message, topic, answered, None, retry)
+        producer.send(message, topic, answered, None, retry)
 
     def dead_lettered(self, service: str, message: Message) -> None:
         """A service gave a message up."""
@@ -191,8 +200,13 @@ class Kafka(Brokered[KafkaConsumer]):
 
     # --- faults and changes -----------------------------------------------------------------------------------
 
-    def crash_part(self, part: str) -> None:
-        """The records are on disk and on other nodes; clients keep asking until the cluster is back."""
+    def end_part(self, part: str, *, properly: bool) -> Mend:
+        """Nodes go; what is lost by that, the log and its replicas say.  Clients notice by themselves."""
+        return self.nodes.end(part, properly=properly)
+
+    def _reach(self, reached: bool) -> None:
+        """Without any node there is nobody to take commits and heartbeats either."""
+        (self.release if reached else self.hold)("broker")
 
     def configure(self, scenario: Scenario) -> None:
         """More or fewer members, other latencies."""

@@ -349,8 +349,10 @@ class Monolith:
         """The database goes on."""
         self.database.release()
 
-    def crash_part(self, part: str) -> None:
+    def end_part(self, part: str, *, properly: bool) -> Mend:
         """What is committed is on disk; what is not waits for the database and is tried again."""
+        self.hold(part)
+        return lambda: self.release(part)
 
     def slow_part(self, part: str, factor: float) -> Mend:
         """The database takes longer to commit."""

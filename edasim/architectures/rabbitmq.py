@@ -17,6 +17,7 @@ from edasim.scenario.broker_options import resolve
 from edasim.scenario.sharing import has_priorities
 from edasim.scenario.value import Scenario
 from edasim.services.client import Request
+from edasim.services.faults import Mend
 from edasim.services.shop import Shop
 
 Address = tuple[str, str, Properties]
@@ -197,12 +198,15 @@ class RabbitMq(Brokered[RabbitConsumer]):
 
     # --- faults and changes -----------------------------------------------------------------------------------
 
-    def crash_part(self, part: str) -> None:
-        """Messages that are not persistent are gone; deliveries return to their queues as connections close."""
-        self.broker.lose_memory()
-        for consumers in self.consumers.values():
-            for consumer in consumers:
-                consumer.lose_connection()
+    def end_part(self, part: str, *, properly: bool) -> Mend:
+        """After a crash what is not persistent is gone; deliveries return to their queues as connections close."""
+        if not properly:
+            self.broker.lose_memory()
+            for consumers in self.consumers.values():
+                for consumer in consumers:
+                    consumer.lose_connection()
+        self.hold(part)
+        return lambda: self.release(part)
 
     def configure(self, scenario: Scenario) -> None:
         """Another prefetch, more or fewer workers."""

@@ -267,8 +267,9 @@ class Rpc:
     def release(self, part: str) -> None:
         """There is no part of its own that could."""
 
-    def crash_part(self, part: str) -> None:
+    def end_part(self, part: str, *, properly: bool) -> Mend:
         """There is no part of its own that could."""
+        return lambda: None
 
     def slow_part(self, part: str, factor: float) -> Mend:
         """There is no part of its own that could."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib
 import time
 import uuid
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-from edasim.conform.script import NotReached, Script, Trace
+from edasim.conform.script import NotReached, Script, Trace, play
+from edasim.conform.settings import BROKER_SETTINGS
 from edasim.conform.trace import plain
 
 CONNECT_LIMIT_S = 10.0
@@ -43,13 +45,41 @@ def client_library(name: str = "confluent_kafka") -> Any:
         raise CannotConnect("A real cluster needs the package confluent-kafka: pip install 'edasim[kafka]'.") from None
 
 
-def connect(bootstrap: str) -> int:
-    """How many brokers the cluster at HOST:PORT has; CannotConnect if it does not answer within 10 s."""
-    admin = client_library("confluent_kafka.admin").AdminClient({"bootstrap.servers": bootstrap, **CLIENT_SETTINGS})
+def client_version() -> str:
+    """Which client the real side uses: confluent-kafka and the librdkafka in it."""
+    library = client_library()
+    return f"confluent-kafka {library.__version__}, librdkafka {library.libversion()[0]}"
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A cluster that answers: where, how many brokers it has, and where its settings are not those of the scripts."""
+
+    bootstrap: str
+    brokers: int
+    other_settings: dict[str, str]
+
+
+def connect(bootstrap: str) -> Reached:
+    """The cluster at HOST:PORT; CannotConnect if none answers within 10 s."""
+    library = client_library("confluent_kafka.admin")
+    admin = library.AdminClient({"bootstrap.servers": bootstrap, **CLIENT_SETTINGS})
     try:
-        return len(admin.list_topics(timeout=CONNECT_LIMIT_S).brokers)
-    except client_library().KafkaException:
-        raise CannotConnect(f"No Kafka answers at {bootstrap}: start one, or correct --bootstrap.") from None
+        brokers = sorted(admin.list_topics(timeout=CONNECT_LIMIT_S).brokers)
+        resource = library.ConfigResource(library.ConfigResource.Type.BROKER, str(brokers[0]))
+        answer = admin.describe_configs([resource], request_timeout=CONNECT_LIMIT_S)[resource].result()
+    except client_library().KafkaException as error:
+        raise CannotConnect(
+            f"No Kafka answers at {bootstrap} within {CONNECT_LIMIT_S:.0f} s ({error.args[0].name()}): start one, "
+            "or correct --bootstrap HOST:PORT."
+        ) from None
+    found = {name: entry.value for name, entry in answer.items()}
+    other = {name: found.get(name) or "unknown" for name, value in BROKER_SETTINGS.items() if found.get(name) != value}
+    return Reached(bootstrap, len(brokers), other)
+
+
+def _unheard(error: Any) -> None:
+    """Errors of the client as a whole: scripts note what its calls and reports say."""
 
 
 class Client:
@@ -69,14 +99,14 @@ class Client:
 class RealKafka:
     """The namespace that a script sees on the real side: one object for one run of one script."""
 
-    def __init__(self, bootstrap: str, script: Script, brokers_alive: int, brokers: Brokers | None = None) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, script: Script, cluster: Reached, brokers: Brokers | None = None) -> None:
+        self._bootstrap = cluster.bootstrap
         self._prefix = f"edasim-{uuid.uuid4().hex[:8]}."
         self._brokers = brokers
         self._clients: list[Client] = []
         self._topics: set[str] = set()
-        self._admin = client_library("confluent_kafka.admin").AdminClient(self._configured({}))
-        self.replicas = min(3, brokers_alive)
+        self._admin, self._onlooker = self._new_admin(), self._new_admin()
+        self.replicas = min(3, cluster.brokers)
         self.trace: Trace = []
         self.script = script
 
@@ -88,16 +118,20 @@ class RealKafka:
         raise AttributeError(f"confluent-kafka has no {name}")
 
     def Producer(self, conf: dict[str, Any]) -> Client:
-        """A producer of confluent-kafka, connected to the cluster."""
-        return self._kept(client_library().Producer(self._configured(conf)))
+        """A producer of confluent-kafka, connected to the cluster.
+
+        Without an error_cb a fatal error would be raised out of whatever call serves the reports.
+        """
+        return self._kept(client_library().Producer({"error_cb": _unheard, **self._configured(conf)}))
 
     def Consumer(self, conf: dict[str, Any]) -> Client:
         """A consumer of confluent-kafka, connected to the cluster."""
         return self._kept(client_library().Consumer(self._configured({"fetch.wait.max.ms": 100, **conf})))
 
     def AdminClient(self, conf: dict[str, Any]) -> Any:
-        """An admin client of confluent-kafka, connected to the cluster."""
-        return client_library("confluent_kafka.admin").AdminClient(self._configured(conf))
+        """The admin client of this run: it must be kept, as the futures of one that is collected never come."""
+        assert not conf, "a script's admin client has no settings of its own"
+        return self._admin
 
     def name(self, plain_name: str) -> str:
         full = self._prefix + plain_name
@@ -109,6 +143,10 @@ class RealKafka:
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
+
+    @property
+    def now_ms(self) -> int:
+        return int(time.time() * 1000)
 
     def crash(self, client: Client) -> None:
         self._clients.remove(client)
@@ -154,7 +192,12 @@ class RealKafka:
         return self._brokers
 
     def _partition(self, topic: str, partition: int) -> Any:
-        return self._admin.list_topics(topic, timeout=10).topics[topic].partitions[partition]
+        return self._onlooker.list_topics(topic, timeout=10).topics[topic].partitions[partition]
+
+    def _new_admin(self) -> Any:
+        # The client remembers for that long that a topic did not exist (default 30000): too long for new topics.
+        conf = self._configured({"topic.metadata.propagation.max.ms": 0})
+        return client_library("confluent_kafka.admin").AdminClient(conf)
 
     def _kept(self, inner: Any) -> Client:
         client = Client(inner)
@@ -165,15 +208,11 @@ class RealKafka:
         return {"bootstrap.servers": self._bootstrap, **CLIENT_SETTINGS, **conf}
 
 
-def play(script: Script, bootstrap: str, brokers_alive: int, brokers: Brokers | None = None) -> Trace:
-    """The trace of a script on a real cluster; what it could not reach is its last note."""
-    kafka = RealKafka(bootstrap, script, brokers_alive, brokers)
+def trace_of(script: Script, cluster: Reached, brokers: Brokers | None = None) -> Trace:
+    """The trace of a script on a real cluster."""
+    kafka = RealKafka(script, cluster, brokers)
     try:
-        script.play(kafka)
-    except NotReached as error:
-        kafka.note("not reached", str(error))
-    except Exception as error:
-        kafka.note("failed", f"{type(error).__name__}: {error}")
+        play(script, kafka)
     finally:
         kafka.tidy()
     return kafka.trace

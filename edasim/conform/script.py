@@ -35,6 +35,10 @@ class Kafka(Protocol):
     def sleep(self, seconds: float) -> None:
         """Let time pass: real time, or simulated time."""
 
+    @property
+    def now_ms(self) -> int:
+        """The time in milliseconds since 1970, as producers put it on their records."""
+
     def crash(self, client: Any) -> None:
         """The producer or consumer is gone without a goodbye: nothing is flushed, committed or left."""
 
@@ -51,7 +55,16 @@ class Kafka(Protocol):
         """A broker hands over its leaderships and leaves."""
 
     def start_broker(self, broker: int) -> None:
-        """A broker comes back with the data it had."""
+        """A broker comes back with the data it had, once it serves again."""
+
+    def freeze_broker(self, broker: int) -> None:
+        """A broker stands still: it neither answers nor forgets."""
+
+    def thaw_broker(self, broker: int) -> None:
+        """A broker that stood still goes on."""
+
+    def eligible_leaders(self, topic: str, partition: int) -> list[int]:
+        """The eligible leader replicas of a partition (KIP-966), ascending."""
 
 
 NOTHING, SETTINGS, BROKERS = "nothing", "settings", "brokers"
@@ -102,9 +115,27 @@ def chosen(names: Iterable[str] | None = None) -> list[Script]:
     for name in wanted:
         if name not in SCRIPTS:
             near = difflib.get_close_matches(name, SCRIPTS, 3) or sorted(SCRIPTS)[:3]
-            raise UnknownScript(f"There is no script {name!r}; there are {', '.join(near)} and others.")
+            raise UnknownScript(f"There is no script {name!r}; there are {', '.join(near)} and others (--list).")
     return sorted((SCRIPTS[name] for name in wanted), key=lambda one: one.needs == BROKERS)
 
 
 class NotReached(Exception):
     """A script waited for something that did not come; the trace ends there."""
+
+
+NOT_REACHED, FAILED = "not reached", "failed"
+
+
+def play(script: Script, kafka: Kafka) -> None:
+    """Play a script; where it broke off, its last note says why."""
+    try:
+        script.play(kafka)
+    except NotReached as error:
+        kafka.note(NOT_REACHED, str(error))
+    except Exception as error:
+        kafka.note(FAILED, f"{type(error).__name__}: {error}")
+
+
+def broke_off(trace: Trace) -> bool:
+    """Whether a script waited in vain, or raised an error."""
+    return bool(trace) and trace[-1][0] in (NOT_REACHED, FAILED)

@@ -9,6 +9,8 @@ from edasim.conform.script import Kafka, NotReached
 
 POLL_S = 0.05
 PATIENCE_S = 30.0
+# For records with old timestamps, which the default retention of seven days would take away within half a second.
+FOR_EVER = {"retention.ms": "-1"}
 # Scripts commit themselves unless they are about auto commit; heartbeats are frequent, so that a rebalance is noticed
 # soon (heartbeat.interval.ms defaults to 3000).
 GROUP = {"auto.offset.reset": "earliest", "enable.auto.commit": False, "heartbeat.interval.ms": 300}
@@ -27,14 +29,15 @@ def create(kafka: Kafka, topic: str, partitions: int = 1, **options: Any) -> str
 
 def wait(kafka: Kafka, reached: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
     """Wait until something is so; NotReached with its description after `patience_s`."""
+    trouble = ""
     for _ in range(int(patience_s / POLL_S)):
         try:
             if reached():
                 return
-        except (KeyError, kafka.KafkaException):
-            pass
+        except (KeyError, kafka.KafkaException) as error:
+            trouble = f": {error}"
         kafka.sleep(POLL_S)
-    raise NotReached(f"{what} within {patience_s:.0f} s")
+    raise NotReached(f"{what} within {patience_s:.0f} s{trouble}")
 
 
 class Sender:

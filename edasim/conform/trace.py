@@ -51,7 +51,7 @@ def plain(value: Any, prefix: str = "") -> Any:
 def differences(script: str, simulated: Trace, real: Trace) -> Iterator[Difference]:
     """Note by note; where the labels part, the rest is compared by label."""
     if [label for label, _ in simulated] == [label for label, _ in real]:
-        pairs = ((label, ours, theirs) for (label, ours), (_, theirs) in zip(simulated, real, strict=True))
+        pairs = iter([(label, ours, theirs) for (label, ours), (_, theirs) in zip(simulated, real, strict=True)])
     else:
         pairs = _by_label(simulated, real)
     for label, ours, theirs in pairs:

@@ -199,16 +199,20 @@ class Clock(simpy.Environment):
         return False
 
     def _process(self, finished: Callable[[], bool] | None) -> None:
-        asked = finished is not None
         agenda: list[Any] = self._queue
         standing = 0
         while True:
             before = self._now
-            for _ in repeat(None, STRIDE):
-                self._now, _, _, stage, signal = heappop(agenda)
-                stage(signal)
-                if asked and finished():  # type: ignore[misc]
-                    self.halt()
+            if finished is None:
+                for _ in repeat(None, STRIDE):
+                    self._now, _, _, stage, signal = heappop(agenda)
+                    stage(signal)
+            else:
+                for _ in repeat(None, STRIDE):
+                    self._now, _, _, stage, signal = heappop(agenda)
+                    stage(signal)
+                    if finished():
+                        self.halt()
             now, _, _, stage, signal = agenda[0]
             standing = standing + STRIDE if now == before else 0
             if standing >= SAME_INSTANT_LIMIT:

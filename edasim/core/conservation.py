@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +59,6 @@ class Counts:
         return self._last.get(self._journal.place(place))
 
 
-@runtime_checkable
 class Account(Protocol):
     """Something whose books must balance."""
 

@@ -70,6 +70,9 @@ class Verb(IntEnum):
     asked = 46  # a read that followed a confirmed version reached a replica
     replied = 47  # the replica's reply reached the reader
     handed_off = 48  # a replica that failed no more was sent a version that it had declined
+    led = 56  # a partition can be written to; the number is the node that leads it, 0 while none does that lives
+    shrunk = 57  # a replica left a partition's in-sync replicas; the number is its node
+    expanded = 58  # a replica came back to a partition's in-sync replicas; the number is its node
 
 
 ABOUT_VERSIONS = (
@@ -77,6 +80,9 @@ ABOUT_VERSIONS = (
     Verb.handed_off,
 )
 """The verbs whose number is a version in a replicated store."""
+
+ABOUT_NODES = (Verb.led, Verb.shrunk, Verb.expanded)
+"""The verbs whose number is that of a broker node."""
 
 
 class Place(NamedTuple):

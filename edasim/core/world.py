@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from random import Random
-from typing import Protocol
+from typing import Protocol, cast
 
 from edasim.core.clock import SECOND, Clock
 from edasim.core.conservation import Account, Conservation
@@ -56,8 +56,8 @@ class World:
     def add_part(self, part: Part) -> None:
         """Let a part be asked whether it still owes something, and whether its books balance if it keeps any."""
         self._parts.append(part)
-        if isinstance(part, Account):
-            self.conservation.accounts.append(part)
+        if hasattr(part, "imbalance"):
+            self.conservation.accounts.append(cast(Account, part))
 
     def owed(self) -> set[int]:
         """The ids of all messages that are still owed somewhere."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from edasim.core.quantity import QuantityError, duration_ns, shown, size_bytes
@@ -32,6 +33,7 @@ def at_version(value: object, version: str) -> object:
     return value[max(reached, key=_order)] if reached else None
 
 
+@cache
 def _order(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 

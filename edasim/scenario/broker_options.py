@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from functools import cache
 from typing import Any
 
 from edasim.core.quantity import shown
@@ -50,6 +51,12 @@ def versions(section: str) -> tuple[str, ...]:
     return KAFKA_VERSIONS if section.startswith("kafka") else RABBITMQ_VERSIONS
 
 
+@cache
+def _defaults(section: str, version: str) -> Options:
+    known = SECTIONS[section].values()
+    return {option.name: option.default(version) for option in known if option.exists_in(version)}
+
+
 def resolve(section: str, version: str, given: Mapping[str, object]) -> Options:
     """All options of a section in a release: its defaults, overlaid with the given values.
 
@@ -67,9 +74,7 @@ def resolve(section: str, version: str, given: Mapping[str, object]) -> Options:
         except ValueError as error:
             problems.append(str(error))
             unclear.add(_nearest(section, name))
-    known = SECTIONS[section].values()
-    options = {option.name: option.default(version) for option in known if option.exists_in(version)}
-    options.update(parsed)
+    options = {**_defaults(section, version), **parsed}
     # What follows from an option that could not be read is not known; a queue's type decides about all the others.
     if section in _RULES and "x-queue-type" not in unclear:
         broken = _RULES[section](options, parsed, version)

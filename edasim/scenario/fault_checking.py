@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
 from edasim.core.quantity import shown
+from edasim.scenario.broker_option import MOST_REPLICAS
+from edasim.scenario.broker_options import OptionError, resolve
 from edasim.scenario.errors import Finding
 from edasim.scenario.fault import Fault
 from edasim.scenario.fields import suggestion
@@ -14,17 +17,18 @@ from edasim.scenario.store import replica_name
 from edasim.scenario.value import Scenario
 
 PARTS: Final = ("broker", "database", "gateway")
-"""Parts that an architecture has beside the scenario's own services and producers."""
+"""Parts that an architecture has beside the scenario's own services and producers; broker-2 is one of Kafka's nodes."""
 
 _HANDLING: Final = {"service", "broker", "database", "replica"}
+_ENDING: Final = {"service", "producer", "broker", "database", "node"}
 _PROCESSES: Final = {"service", "producer", "broker", "database"}
 _LINKED: Final = {"service", "producer", "broker", "database", "gateway"}
 _FITTING: Final = {
     "unavailable": _PROCESSES | {"replica"},
     "failing": _HANDLING,
     "slow": _HANDLING,
-    "crash": _PROCESSES,
-    "stop": _PROCESSES,
+    "crash": _ENDING,
+    "stop": _ENDING,
     "deploy": {"service"},
     "cut": _LINKED,
     "lossy": _LINKED,
@@ -66,7 +70,16 @@ def _link_findings(scenario: Scenario, fault: Fault) -> Iterator[str]:
 
 
 def _known(scenario: Scenario) -> list[str]:
-    return [*scenario.services, *scenario.producers, *_replicas(scenario), *PARTS]
+    return [*scenario.services, *scenario.producers, *_replicas(scenario), *PARTS, *_nodes(scenario)]
+
+
+def _nodes(scenario: Scenario) -> list[str]:
+    """Kafka's brokers: as many as its topics have replicas; where that cannot be told, as many as there may be."""
+    kafka, number = scenario.architectures.kafka, MOST_REPLICAS
+    if kafka is not None:
+        with suppress(OptionError):
+            number = resolve("kafka topic", kafka.version, kafka.topic)["replication.factor"]
+    return [f"broker-{one}" for one in range(1, number + 1)]
 
 
 def _replicas(scenario: Scenario) -> list[str]:
@@ -81,4 +94,6 @@ def _kind_of(scenario: Scenario, part: str) -> str | None:
         return "producer"
     if "." in part and part in _replicas(scenario):
         return "replica"
+    if part.startswith("broker-") and part in _nodes(scenario):
+        return "node"
     return part if part in PARTS else None

@@ -16,7 +16,6 @@ _TIERED = "tiered storage is not modelled"
 _FORMAT = "the message format is not modelled"
 _LEADERS = "leaders move only when a broker fails"
 _THREADS = "the broker's threads are not modelled"
-_TRANSACTIONS = "transactions are not modelled yet"
 _CONSUMER_PROTOCOL = "groups rebalance by the classic protocol"
 _SHARE = "share groups are not modelled yet"
 _OFFSETS = "committed offsets are kept for the whole run"
@@ -129,6 +128,9 @@ BROKER = table(
     *ignored(_DISK, "duration_ms", {
         "log.flush.interval.ms": None, "log.flush.scheduler.interval.ms": LONG_MAX,
         "replica.high.watermark.checkpoint.interval.ms": 5_000}, high=LONG_MAX),
+    *ignored(_DISK, "duration_ms", {"log.initial.task.delay.ms": 30_000, "log.segment.delete.delay.ms": 60_000}, low=0,
+             high=LONG_MAX),
+    *ignored(_COMPACTION, "bytes", {"log.cleaner.dedupe.buffer.size": 134_217_728}, high=LONG_MAX),
     *ignored(_DISK, "int", {"log.flush.interval.messages": LONG_MAX}, low=1, high=LONG_MAX),
     *ignored(_DISK, "str", {"log.dir": "/tmp/kafka-logs", "log.dirs": None}),
     *ignored("clocks agree", "enum", {"log.message.timestamp.type": "CreateTime"},
@@ -149,11 +151,16 @@ BROKER = table(
                                "offsets.topic.replication.factor": 3}, low=1),
     *ignored(_OFFSETS, "duration_ms", {"offsets.retention.check.interval.ms": 600_000,
                                        "offsets.commit.timeout.ms": 5_000}, low=1, high=LONG_MAX),
-    *ignored(_TRANSACTIONS, "duration_ms", {
-        "transaction.max.timeout.ms": 900_000, "transactional.id.expiration.ms": _WEEK_MS,
-        "transaction.abort.timed.out.transaction.cleanup.interval.ms": 10_000,
-        "producer.id.expiration.ms": _DAY_MS}, low=1),
-    *ignored(_TRANSACTIONS, "int", {
+    BrokerOption("transaction.version", "int", {"3.9": 0, "4.0": 2}, "modelled",
+                 "with 2 the end of each transaction raises the producer's epoch (KIP-890); 0 and 1 are alike",
+                 low=0, high=2),
+    BrokerOption("transaction.max.timeout.ms", "duration_ms", 900_000, "modelled",
+                 "a producer with a longer transaction.timeout.ms is refused", low=1),
+    BrokerOption("transaction.abort.timed.out.transaction.cleanup.interval.ms", "duration_ms", 10_000, "modelled",
+                 "from a drawn phase on", low=1),
+    *ignored("transactional ids and producer ids are kept for the whole run", "duration_ms", {
+        "transactional.id.expiration.ms": _WEEK_MS, "producer.id.expiration.ms": _DAY_MS}, low=1),
+    *ignored("the coordinator's own log takes no time and is there as long as a node is", "int", {
         "transaction.state.log.num.partitions": 50, "transaction.state.log.replication.factor": 3,
         "transaction.state.log.min.isr": 2}, low=1),
     *ignored(_CONSUMER_PROTOCOL, "duration_ms", {

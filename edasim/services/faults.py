@@ -46,8 +46,8 @@ class Breakable(Protocol):
     def release(self, part: str) -> None:
         """Undo one `hold`."""
 
-    def crash_part(self, part: str) -> None:
-        """A part loses what it only had in memory, and its connections."""
+    def end_part(self, part: str, *, properly: bool) -> Mend:
+        """A part's process ends, properly or else with what it only had in memory; returns what starts it again."""
 
     def slow_part(self, part: str, factor: float) -> Mend:
         """A part takes `factor` times as long; returns what undoes it."""
@@ -196,8 +196,8 @@ class Faults:
             return architecture.refuse(target, share)
         if fault.kind == "slow":
             return architecture.slow_part(target, fault.by or 1.0)
-        if fault.kind == "crash":
-            architecture.crash_part(target)
+        if fault.kind in ("crash", "stop"):
+            return architecture.end_part(target, properly=fault.kind == "stop")
         architecture.hold(target)
         return lambda: architecture.release(target)
 

@@ -40,15 +40,16 @@ class Batch:
 class Accumulator:
     """The batches that wait, by node and partition.
 
-    `batch_bytes` is batch.size, `linger_ns` linger.ms, `delivery_timeout_ns` the rest of a batch's life.
+    `batch_bytes` is batch.size, `linger_ns` linger.ms, `delivery_timeout_ns` the rest of a batch's life.  `lines` are
+    as many as there are nodes to send to.
     """
 
-    def __init__(self, nodes: int, batch_bytes: int, linger_ns: int, delivery_timeout_ns: int) -> None:
+    def __init__(self, lines: int, batch_bytes: int, linger_ns: int, delivery_timeout_ns: int) -> None:
         self.batch_bytes = batch_bytes
         self.linger_ns = linger_ns
         self.delivery_timeout_ns = delivery_timeout_ns
         # By node, for each partition the batches in their order; those that are sent again stand in front.
-        self.lines: list[dict[Partition, deque[Batch]]] = [{} for _ in range(nodes)]
+        self.lines: list[dict[Partition, deque[Batch]]] = [{} for _ in range(lines)]
 
     def __bool__(self) -> bool:
         return any(self.lines)
@@ -57,19 +58,19 @@ class Accumulator:
         """All that wait."""
         return [batch for line in self.lines for batches in line.values() for batch in batches]
 
-    def of(self, partition: Partition) -> deque[Batch] | tuple[Batch, ...]:
-        """Those of one partition."""
-        return self.lines[partition.node].get(partition, ())
+    def of(self, node: int, partition: Partition) -> deque[Batch] | tuple[Batch, ...]:
+        """Those of one partition, which a node leads."""
+        return self.lines[node].get(partition, ())
 
     def clear(self) -> None:
         """Throw everything away."""
         for line in self.lines:
             line.clear()
 
-    def add(self, partition: Partition, record: Outgoing, now_ns: int) -> int:
+    def add(self, node: int, partition: Partition, record: Outgoing, now_ns: int) -> int:
         """Put a record into the last batch of its partition, or a new one; returns when the partition is ready."""
         size = record[0].size
-        line = self.lines[partition.node]
+        line = self.lines[node]
         batch = None
         batches = line.get(partition)
         if batches is None:
@@ -87,15 +88,14 @@ class Accumulator:
             batch.ready_ns = now_ns
         return batches[0].ready_ns
 
-    def put_back(self, batches: list[Batch]) -> None:
-        """Batches that are to be sent again stand before what was never sent, in the order of their sequences."""
-        for batch in batches:
-            line = self.lines[batch.partition.node].setdefault(batch.partition, deque())
-            ahead = []
-            while line and line[0].tries and (line[0].epoch, line[0].sequence) < (batch.epoch, batch.sequence):
-                ahead.append(line.popleft())
-            line.appendleft(batch)
-            line.extendleft(reversed(ahead))
+    def put_back(self, node: int, batch: Batch) -> None:
+        """A batch that is to be sent again stands before what was never sent, in the order of the sequences."""
+        line = self.lines[node].setdefault(batch.partition, deque())
+        ahead = []
+        while line and line[0].tries and (line[0].epoch, line[0].sequence) < (batch.epoch, batch.sequence):
+            ahead.append(line.popleft())
+        line.appendleft(batch)
+        line.extendleft(reversed(ahead))
 
     def take(self, node: int, now_ns: int) -> list[Batch]:
         """The batches that leave now in one request; none when the node is not ready."""

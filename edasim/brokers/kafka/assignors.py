@@ -42,6 +42,26 @@ def assign(
     return MEMORYLESS[strategy](_static_first(instances), counts, topics)
 
 
+def assign_as_librdkafka(
+    strategy: str,
+    members: Mapping[str, str | None],
+    partitions_by_topic: Mapping[str, int],
+    subscriptions: Subscriptions,
+    owned: Owned,
+) -> Assignment:
+    """The same when the member that divides is librdkafka's, whose cooperative-sticky takes the general way always.
+
+    With equal subscriptions it hands out free partitions from the last one on.  Source: rdkafka_sticky_assignor.c.
+    """
+    if strategy != "cooperative-sticky":
+        return assign(strategy, members, partitions_by_topic, subscriptions, owned)
+    topics = {member: frozenset(subscriptions.get(member, ())) for member in members}
+    counts = {topic: count for topic, count in sorted(partitions_by_topic.items())
+              if any(topic in mine for mine in topics.values())}
+    kept = _still_valid(owned, counts, topics)
+    return _sticky_in_general(kept, counts, topics, last_first=len(set(topics.values())) == 1 and any(kept.values()))
+
+
 def cooperative_rounds(owned: Owned, target: Assignment) -> tuple[Assignment, Assignment, Assignment]:
     """The two rounds of the cooperative protocol from `owned` to `target`: (revoked, first, second).
 
@@ -139,14 +159,15 @@ def _sticky_among_equals(
     return assignment
 
 
-def _sticky_in_general(kept: Assignment, counts: Mapping[str, int], topics: Subscriptions) -> Assignment:
+def _sticky_in_general(kept: Assignment, counts: Mapping[str, int], topics: Subscriptions,
+                       last_first: bool = False) -> Assignment:
     """Members read different topics: the scarce go first, then some move while that evens out the load."""
     readers = {topic: [member for member in kept if topic in topics[member]] for topic in counts}
     by_scarcity = sorted(counts, key=lambda topic: (len(readers[topic]), topic))
     partitions = _all_partitions(counts, by_scarcity)
     owner = {partition: member for member, mine in kept.items() for partition in mine}
     free = [partition for partition in partitions if partition not in owner]
-    for partition in free:
+    for partition in reversed(free) if last_first else free:
         member = _least_laden(readers[partition[0]], kept)
         kept[member].append(partition)
         owner[partition] = member

@@ -1,7 +1,7 @@
 """A Kafka cluster: topics, their partitions on broker nodes, and what happens to a produce request."""
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from edasim.brokers.kafka.accumulator import Batch
 from edasim.brokers.kafka.compaction import Cleaner
-from edasim.brokers.kafka.log import Partition
+from edasim.brokers.kafka.log import Partition, ProducerState
 from edasim.brokers.kafka.partitioner import partition_for
-from edasim.brokers.kafka.producer import Request
+from edasim.brokers.kafka.producer import Producer, Request
 from edasim.brokers.kafka.retention import RetentionCheck
 from edasim.brokers.kafka.segments import SegmentedPartition, needs_segments
-from edasim.brokers.kafka.transactions import TransactionCoordinator
+from edasim.brokers.kafka.transactions import CONCURRENT, TransactionCoordinator
 from edasim.core.draws import Law, SequentialDraw, StreamBundle
 from edasim.core.journal import Place, Verb
 from edasim.core.world import World
@@ -45,6 +45,11 @@ class Topic:
         self.partitions = partitions
         self._by_key: dict[str, Partition] = {}
 
+    def grow(self, partitions: list[Partition]) -> None:
+        """More partitions: many keys belong elsewhere from now on."""
+        self.partitions += partitions
+        self._by_key.clear()
+
     def partition_of(self, key: str) -> Partition:
         """The partition of a key, by murmur2 as every Kafka client does by default."""
         partition = self._by_key.get(key)
@@ -57,11 +62,16 @@ class Cluster:
     """`nodes` brokers; partition leaders are spread over them in turn.  While `refusing` holds a share, requests
     are answered with an error that a producer retries."""
 
+    producer_kind: type[Producer] = Producer
+    """What its producers are."""
+
     def __init__(self, world: World, times: ClusterTimes, nodes: int,
                  options: Mapping[str, Any] | None = None) -> None:
         self.world = world
         self.times = times
         self.nodes = nodes
+        self.lines = nodes
+        """How many places a producer sorts its batches to."""
         self.topics: dict[str, Topic] = {}
         self.refusing: list[float] = []
         self.keeps_segments = False
@@ -86,19 +96,48 @@ class Cluster:
     def create_topic(self, name: str, options: Mapping[str, Any], service: str = "", *,
                      parking: bool = False, keyed: bool = True) -> Topic:
         """Create a topic from resolved topic options; a `parking` topic is for people to look at."""
-        replicas = options["replication.factor"]
-        kind = (partial(SegmentedPartition, options=options) if self.keeps_segments or needs_segments(options)
-                else Partition)
+        self.topics[name] = topic = Topic(name, [], options["replication.factor"], keyed)
+        self._add_partitions(topic, options, service, "parking" if parking else "")
+        return topic
+
+    def _add_partitions(self, topic: Topic, options: Mapping[str, Any], service: str = "", detail: str = "") -> None:
+        kind = self._kind_of_partition(options)
+        name = topic.name
         partitions = [
             kind(
-                self.world, name, number, number % self.nodes, self._replication_draw(f"{name}-{number}", replicas),
-                Place("partition", f"{name}-{number}", service, "parking" if parking else ""),
+                self.world, name, number, number % self.nodes,
+                self._replication_draw(f"{name}-{number}", topic.replicas),
+                Place("partition", f"{name}-{number}", service, detail),
             )
-            for number in range(options["partitions"])
+            for number in range(len(topic.partitions), options["partitions"])
         ]
         self._look_after([one for one in partitions if isinstance(one, SegmentedPartition)])
-        self.topics[name] = topic = Topic(name, partitions, replicas, keyed)
-        return topic
+        topic.grow(partitions)
+
+    def add_partitions(self, name: str, options: Mapping[str, Any]) -> None:
+        """Let a topic have as many partitions as `options` say from now on; what is in the old ones stays there."""
+        self._add_partitions(self.topics[name], options)
+
+    def delete_topic(self, name: str) -> None:
+        """Forget a topic with all its records."""
+        gone = set(self.topics.pop(name).partitions)
+        for watcher in (self.retention, self.cleaner):
+            watcher.partitions = [one for one in watcher.partitions if one not in gone]
+
+    def configure_topic(self, name: str, options: Mapping[str, Any]) -> None:
+        """Another configuration of a topic from now on, whose partitions have segments."""
+        partitions = [one for one in self.topics[name].partitions if isinstance(one, SegmentedPartition)]
+        for watcher in (self.retention, self.cleaner):
+            watcher.partitions = [one for one in watcher.partitions if one not in partitions]
+        for partition in partitions:
+            partition.configure(options)
+        self._look_after(partitions)
+
+    def _kind_of_partition(self, options: Mapping[str, Any]) -> Callable[..., Partition]:
+        """What a topic's partitions are made of."""
+        if self.keeps_segments or needs_segments(options):
+            return partial(SegmentedPartition, options=options)
+        return Partition
 
     def _look_after(self, partitions: list[SegmentedPartition]) -> None:
         """Have old records removed: compacted logs by the cleaner's thread, others by the retention check."""
@@ -155,41 +194,51 @@ class Cluster:
     def _append_in_transaction(self, request: Request, batch: Batch) -> None:
         producer, partition = request.producer, batch.partition
         assert isinstance(partition, SegmentedPartition), "transactions need topics with segments"
+        if self._lacks_key(batch):
+            self._fail(request, batch, "INVALID_RECORD")
+            return
         error = self.transactions.admits(producer.id, batch.epoch, partition)
+        if error == CONCURRENT:
+            request.refused = [*(request.refused or ()), batch]
+            return
         if error:
             self._fail(request, batch, error)
             return
         known = partition.producer_state(producer.id, batch.epoch)
         if known.accepts(batch.sequence):
             partition.append(batch.records, (producer.id, batch.epoch))
-        elif known.remembers(batch.sequence):
-            for record in batch.records:
-                partition.deduplicated(record[0].id)
-        else:
-            request.refused = [*(request.refused or ()), batch]
+        elif not self._repeated(request, batch, known):
             return
         if partition.await_followers(self._settled, request):
             request.waiting += 1
+
+    def _repeated(self, request: Request, batch: Batch, known: ProducerState) -> bool:
+        """A batch that is not the next one is there already; or something before it is missing, and it is refused."""
+        if not known.remembers(batch.sequence):
+            request.refused = [*(request.refused or ()), batch]
+            return False
+        for record in batch.records:
+            batch.partition.deduplicated(record[0].id)
+        return True
+
+    @staticmethod
+    def _lacks_key(batch: Batch) -> bool:
+        # Source: LogValidator, which refuses the whole batch.
+        return batch.partition.compacted and any(record[0].key is None for record in batch.records)
 
     def _fail(self, request: Request, batch: Batch, error: str) -> None:
         request.failed = {**(request.failed or {}), batch: error}
 
     def _append(self, request: Request, batch: Batch) -> None:
         producer, partition = request.producer, batch.partition
-        if partition.compacted and any(record[0].key is None for record in batch.records):
-            # Source: LogValidator, which refuses the whole batch.
+        if partition.compacted and self._lacks_key(batch):
             self._fail(request, batch, "INVALID_RECORD")
             return
         if producer.idempotent:
             known = partition.producer_state(producer.id, batch.epoch)
             if known.accepts(batch.sequence):
                 partition.append(batch.records)
-            elif known.remembers(batch.sequence):
-                for record in batch.records:
-                    partition.deduplicated(record[0].id)
-            else:
-                # Something before it is missing: out of order, and for the producer to send again.
-                request.refused = [*(request.refused or ()), batch]
+            elif not self._repeated(request, batch, known):
                 return
         else:
             partition.append(batch.records)

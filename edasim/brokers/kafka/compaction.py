@@ -158,12 +158,14 @@ class Cleaner:
         self.backoff_ns = max(1, backoff_ms * MILLISECOND)
         self._phase = world.draws.sequential("phase", "log cleaner")
         self.partitions: list[SegmentedPartition] = []
+        self._armed = False
         self.runs: list[tuple[str, CleanerStats]] = []
         """What it has done: the partition's name and the statistics, in order."""
 
     def watch(self, partitions: Iterable[SegmentedPartition]) -> None:
         """Look after these as well from now on."""
-        if not self.partitions:
+        if not self._armed:
+            self._armed = True
             self.clock.at(self.clock.now_ns + round(self._phase.draw() * self.backoff_ns), self._look)
         self.partitions += partitions
 

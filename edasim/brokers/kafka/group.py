@@ -11,10 +11,12 @@ from typing import Any
 
 from edasim.brokers.kafka.assignors import assign, cooperative_rounds
 from edasim.brokers.kafka.cluster import Topic
+from edasim.brokers.kafka.failover_fetch import FailoverFetch
 from edasim.brokers.kafka.fetch import Fetch
 from edasim.brokers.kafka.log import Partition
 from edasim.brokers.kafka.member import Member
 from edasim.brokers.kafka.progress import Deliveries
+from edasim.brokers.kafka.replicas import ReplicatedPartition
 from edasim.brokers.kafka.segmented_fetch import SegmentedFetch
 from edasim.brokers.kafka.segments import SegmentedPartition
 from edasim.core.conservation import Counts
@@ -53,8 +55,7 @@ class Group:
         self.committed: dict[Partition, int] = {}
         self.start: dict[Partition, int] = {}
         self.reads_committed: bool = options["isolation.level"] == "read_committed"
-        self.fetch_kind = (SegmentedFetch if any(isinstance(partition, SegmentedPartition)
-                                                 for partition in self._partitions()) else Fetch)
+        self.fetch_kind = self._fetch_kind()
         self.pending: dict[Partition, int] = {}
         """How many open transactions hold an offset of a partition."""
         self.skipped: dict[Partition, int] = {}
@@ -71,6 +72,25 @@ class Group:
 
     def _partitions(self) -> list[Partition]:
         return [partition for topic in self.topics.values() for partition in topic.partitions]
+
+    def _fetch_kind(self) -> type[Fetch]:
+        """How its members fetch, as its partitions want it."""
+        replicated = [one for one in self._partitions() if isinstance(one, ReplicatedPartition)]
+        for partition in replicated:
+            partition.groups.append(self)
+        if replicated:
+            return FailoverFetch
+        segmented = any(isinstance(partition, SegmentedPartition) for partition in self._partitions())
+        return SegmentedFetch if segmented else Fetch
+
+    def truncated(self, partition: Partition, offset: int) -> None:
+        """The log ends at an offset now, and what comes there next was never delivered (KIP-320)."""
+        if partition in self.committed:
+            deliveries = self.deliveries[partition]
+            deliveries.upto = min(deliveries.upto, offset)
+            if self.committed[partition] > offset:
+                self.committed[partition] = offset
+                self._rewound_facts[partition](offset)
 
     # --- the beginning ----------------------------------------------------------------------------------------
 
@@ -300,7 +320,8 @@ class Group:
     def apply(self, offsets: Mapping[Partition, int]) -> None:
         """Move committed offsets."""
         for partition, offset in offsets.items():
-            assert offset <= partition.end, "an offset is past the end of its partition"
+            if offset > partition.end:
+                offset = partition.beyond(offset)
             before = self.committed[partition]
             if offset != before:
                 self.committed[partition] = offset

@@ -148,6 +148,10 @@ class Partition:
         return next((record.offset for record in self.read(0, self.high_watermark)
                      if record.message.time_ns >= time_ns), None)
 
+    def beyond(self, offset: int) -> int:
+        """What a commit of an offset beyond the end stands for: only a log that can be cut knows such."""
+        raise AssertionError(f"offset {offset} is past the end of {self.name}")
+
     def producer_state(self, producer: int, epoch: int) -> ProducerState:
         """What the partition knows of an idempotent producer in one of its epochs."""
         state = self._producers.get((producer, epoch))

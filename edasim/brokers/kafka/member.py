@@ -31,10 +31,9 @@ class Member:
         "_assignment", "_born_ns", "_commit_due", "_committer", "_evicted", "_fetching", "_heartbeat_phase_ns",
         "_leaves_out", "_next_auto_commit_ns", "_silent_since_ns", "_wake", "_waker", "alive", "assigned",
         "auto_commit", "auto_commit_ns", "buffer", "clock", "commit_before", "fetch", "fetch_max_wait_ns",
-        "fetch_min_bytes", "fetched", "generation", "group", "heartbeat_ns", "max_poll_records", "name", "on_failure",
-        "on_record", "partition_fetch_bytes", "polled", "polling", "rejoin_pending", "session_ns", "settled",
-        "to_broker",
-        "to_client", "world",
+        "fetch_min_bytes", "fetched", "generation", "group", "heartbeat_ns", "max_poll_records", "name",
+        "on_failure", "on_record", "partition_fetch_bytes", "paused", "polled", "polling", "reads_committed",
+        "rejoin_pending", "session_ns", "settled", "to_broker", "to_client", "world",
     )
 
     def __init__(self, world: World, group: Group, name: str, links: tuple[Link, Link],
@@ -52,6 +51,9 @@ class Member:
         self.auto_commit_ns: int = options["auto.commit.interval.ms"] * MILLISECOND
         self.heartbeat_ns: int = options["heartbeat.interval.ms"] * MILLISECOND
         self.session_ns: int = options["session.timeout.ms"] * MILLISECOND
+        self.reads_committed: bool = options["isolation.level"] == "read_committed"
+        self.paused: set[Partition] = set()
+        """Partitions that stay assigned and are not read at present."""
         self._born_ns = world.clock.now_ns
         phase = world.draws.sequential("phase", name)
         self._heartbeat_phase_ns: int = world.clock.now_ns + round(phase.draw() * self.heartbeat_ns)
@@ -262,6 +264,8 @@ class Member:
 
     def _send_fetch(self) -> None:
         asked = self.assigned
+        if self.paused:
+            asked = {partition: progress for partition, progress in asked.items() if partition not in self.paused}
         if self.buffer:
             # Nothing is asked for while something is at hand; what is not due yet is paused, and left out.
             now = self.clock.now_ns
@@ -283,9 +287,33 @@ class Member:
         if self.polling and not self.rejoin_pending:
             self._look_for_records()
 
+    def pause(self, *partitions: Partition) -> None:
+        """Read no more of these until `resume`; they stay assigned, and what is buffered of them is fetched again."""
+        self.paused.update(partitions)
+        for partition in partitions:
+            if partition in self.assigned:
+                self._drop_records(self.assigned[partition])
+        self._fetch_anew()
+
+    def resume(self, *partitions: Partition) -> None:
+        """Read these on from where they are."""
+        self.paused.difference_update(partitions)
+        self._fetch_anew()
+
+    def _fetch_anew(self) -> None:
+        self._discard_fetch()
+        if self.polling and not self.rejoin_pending:
+            self._look_for_records()
+
+    def rest(self) -> None:
+        """A poll has waited in vain, and the application does something else before the next one."""
+        self.polling = False
+
     def seek(self, partition: Partition, offset: int) -> None:
-        """Read on from another offset; what is buffered of the partition is thrown away."""
-        assert 0 <= offset <= partition.end, "there is nothing beyond the end of a partition"
+        """Read on from another offset (what the log does not have is for auto.offset.reset to decide); what is buffered
+        of the partition is thrown away.
+        """
+        assert offset >= 0, "an offset counts from 0"
         assert partition in self.assigned, "only an assigned partition can be sought in"
         self._discard_fetch()
         progress = self.assigned[partition]

@@ -24,10 +24,12 @@ class Request(Signal):
     """One produce request to one node, and its response.
 
     `first` is the request that this one repeats, `waiting` counts the batches without their acks, `refused`
-    holds those that the broker did not take, `failed` those that it will never take, with Kafka's name of the error.
+    holds those that the broker did not take, `failed` those that it will never take, with Kafka's name of the error;
+    where nodes can fail, `errors` says why one was refused, by Kafka's names.
     """
 
-    __slots__ = ("batches", "failed", "first", "node", "producer", "refused", "sent_ns", "waiting")
+    __slots__ = ("batches", "errors", "failed", "first", "node", "producer", "refused", "sent_ns", "waiting")
+    errors: dict[Batch, str]
 
     def __init__(self, producer: Producer, node: int, batches: list[Batch], sent_ns: int) -> None:
         self.producer = producer
@@ -70,14 +72,14 @@ class Producer:
         self.request_timeout_ns = options["request.timeout.ms"] * MILLISECOND
         self.backoff_ns = options["retry.backoff.ms"] * MILLISECOND
         self.backoff_max_ns = options["retry.backoff.max.ms"] * MILLISECOND
-        self.buffer = Accumulator(cluster.nodes, options["batch.size"], options["linger.ms"] * MILLISECOND,
+        self.buffer = Accumulator(cluster.lines, options["batch.size"], options["linger.ms"] * MILLISECOND,
                                   options["delivery.timeout.ms"] * MILLISECOND)
         self._jitter = world.draws.sequential("producer backoff", name)
         self._sticky_draw = world.draws.sequential("sticky partition", name)
         self._sticky: dict[str, list[int]] = {}
-        self._timers = [Timer(node) for node in range(cluster.nodes)]
-        self._armed_for_ns = [0] * cluster.nodes
-        self._in_flight = [0] * cluster.nodes
+        self._timers = [Timer(node) for node in range(cluster.lines)]
+        self._armed_for_ns = [0] * cluster.lines
+        self._in_flight = [0] * cluster.lines
         self._sequences: dict[Partition, int] = {}
         self._epochs: dict[Partition, int] = {}
         self._unanswered: OrderedDict[Request, int] = OrderedDict()
@@ -101,6 +103,10 @@ class Producer:
             for record in batch.records:
                 yield record[0]
 
+    def fits(self, message: Message) -> bool:
+        """Whether a message can be sent at all."""
+        return True
+
     # --- into the buffer --------------------------------------------------------------------------------------
 
     def send(self, message: Message, topic: Topic, answer: Answer | None = None, context: Any = None,
@@ -114,8 +120,8 @@ class Producer:
         else:
             partition = topic.partition_of(message.key)
         now_ns = self.clock._now
-        ready_ns = self.buffer.add(partition, (message, retry, answer, context), now_ns)
         node = partition.node
+        ready_ns = self.buffer.add(node, partition, (message, retry, answer, context), now_ns)
         if ready_ns <= now_ns:
             self._drain(node)
         elif self._timers[node].stage is None or ready_ns < self._armed_for_ns[node]:
@@ -138,9 +144,18 @@ class Producer:
         self._repeating.clear()
         for signal in self.to_broker.forget_held():
             self._on_the_wire.pop(signal, None)  # type: ignore[call-overload]
-        for node in range(self.cluster.nodes):
+        for node in range(self.cluster.lines):
             self._in_flight[node] = 0
             self._timers[node] = self._timers[node].cancelled()
+
+    def hurry(self) -> None:
+        """What lingers leaves now."""
+        now_ns = self.clock.now_ns
+        for batch in self.buffer.batches():
+            if not batch.tries:
+                batch.ready_ns = min(batch.ready_ns, now_ns)
+        for node in range(self.cluster.lines):
+            self._drain(node)
 
     # --- requests ---------------------------------------------------------------------------------------------
 
@@ -261,7 +276,6 @@ class Producer:
 
     def _try_again(self, batches: list[Batch]) -> None:
         now_ns = self.clock.now_ns
-        again = []
         for batch in batches:
             batch.tries += 1
             if batch.tries > self.retries or now_ns >= batch.deadline_ns:
@@ -270,8 +284,11 @@ class Producer:
             # Exponential from retry.backoff.ms with a jitter of a fifth, up to retry.backoff.max.ms (KIP-580).
             wait_ns = min(self.backoff_ns * 2 ** min(batch.tries - 1, 30), self.backoff_max_ns)
             batch.ready_ns = min(now_ns + round(wait_ns * (0.8 + 0.4 * self._jitter.draw())), batch.deadline_ns)
-            again.append(batch)
-        self.buffer.put_back(again)
+            self.buffer.put_back(self.node_of(batch.partition), batch)
+
+    def node_of(self, partition: Partition) -> int:
+        """The node to which a partition's batches go."""
+        return partition.node
 
     def _failed_for_good(self, batch: Batch, error: str) -> None:
         """The broker's error is one that no repetition cures."""
@@ -285,7 +302,7 @@ class Producer:
         partition = batch.partition
         self._epochs[partition] = self._epochs.get(partition, 0) + 1
         self._sequences[partition] = -1
-        waiting = [other for other in self.buffer.of(partition) if other.sequence >= 0]
+        waiting = [other for other in self.buffer.of(self.node_of(partition), partition) if other.sequence >= 0]
         for other in sorted(waiting, key=lambda other: (other.epoch, other.sequence)):
             other.sequence = -1
             self._number([other])

@@ -73,10 +73,12 @@ class RetentionCheck:
         self.interval_ns = interval_ms * MILLISECOND
         self._phase = world.draws.sequential("phase", "retention check")
         self.partitions: list[SegmentedPartition] = []
+        self._armed = False
 
     def watch(self, partitions: Iterable[SegmentedPartition]) -> None:
         """Check these as well from now on."""
-        if not self.partitions:
+        if not self._armed:
+            self._armed = True
             self.clock.at(self.clock.now_ns + round(self._phase.draw() * self.interval_ns), self._check)
         self.partitions += partitions
 

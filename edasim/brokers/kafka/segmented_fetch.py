@@ -32,7 +32,7 @@ class SegmentedFetch(Fetch):
     def _enough(self) -> bool:
         for progress in tuple(self.asked.values()):
             partition, member = progress.partition, self.member
-            if progress.consumed < partition.log_start:
+            if not partition.log_start <= progress.consumed <= partition.end:
                 member.overtaken(progress)
                 if not member.alive:
                     return False
@@ -48,7 +48,7 @@ class SegmentedFetch(Fetch):
 
     def _visible(self, progress: Progress) -> list[Record]:
         """What can be read from the position on; past what cannot, the position moves by itself."""
-        partition, committed = progress.partition, self.member.group.reads_committed
+        partition, committed = progress.partition, self.member.reads_committed
         limit = partition.last_stable() if committed else partition.high_watermark
         if progress.consumed >= limit:
             return []

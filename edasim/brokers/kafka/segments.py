@@ -73,13 +73,8 @@ class SegmentedPartition(Partition):
     def __init__(self, world: World, topic: str, number: int, node: int, replication: SequentialDraw | None,  # noqa: PLR0913
                  place: Place, options: Mapping[str, Any]) -> None:
         super().__init__(world, topic, number, node, replication, place)
-        self.options = options
         self.clock = world.clock
-        self.compacted = "compact" in options["cleanup.policy"]
-        self.deletes = "delete" in options["cleanup.policy"]
-        self.segment_bytes: int = options["segment.bytes"]
-        self.segment_ns: int = options["segment.ms"] * MILLISECOND
-        self._jitter_ns: int = options["segment.jitter.ms"] * MILLISECOND
+        self.configure(options)
         self._jitter = world.draws.sequential("segment jitter", f"{topic}-{number}")
         self.log_start = 0
         self.clean_upto = 0
@@ -87,6 +82,20 @@ class SegmentedPartition(Partition):
         self._end = 0
         self._dense = True
         self.segments = [self._new_segment(0)]
+
+    def configure(self, options: Mapping[str, Any]) -> None:
+        """Take over the topic's options, at the beginning and whenever they are altered."""
+        self.options = options
+        self.compacted = "compact" in options["cleanup.policy"]
+        self.deletes = "delete" in options["cleanup.policy"]
+        self.segment_bytes: int = options["segment.bytes"]
+        self.segment_ns: int = options["segment.ms"] * MILLISECOND
+        self._jitter_ns: int = options["segment.jitter.ms"] * MILLISECOND
+
+    @property
+    def has_leader(self) -> bool:
+        """Whether something can be appended."""
+        return True
 
     # --- reading ----------------------------------------------------------------------------------------------
 

@@ -23,12 +23,13 @@ class Aborted(NamedTuple):
 class Marker:
     """The end of a transaction in a partition; `first` is its first record's offset here, None without any."""
 
-    __slots__ = ("delete_horizon_ns", "first", "offset", "producer")
+    __slots__ = ("committed", "delete_horizon_ns", "first", "offset", "producer")
 
-    def __init__(self, offset: int, producer: int, first: int | None) -> None:
+    def __init__(self, offset: int, producer: int, first: int | None, committed: bool) -> None:
         self.offset = offset
         self.producer = producer
         self.first = first
+        self.committed = committed
         self.delete_horizon_ns: int | None = None
 
 
@@ -53,7 +54,7 @@ class Stability:
         """Its marker is written; one without records here leaves no trace but the marker's offset."""
         self.count += 1
         first = self._open.pop(producer[0], None)
-        self.markers.append(Marker(marker, producer[0], first))
+        self.markers.append(Marker(marker, producer[0], first, committed))
         if first is None:
             return
         self._unreplicated.append((first, marker))
@@ -77,6 +78,24 @@ class Stability:
         producer = record.producer  # type: ignore[attr-defined]
         return producer is not None and any(
             one.producer == producer[0] and one.first <= record.offset < one.last for one in reversed(self.aborted))
+
+    def cut(self, offset: int) -> None:
+        """The log ends at an offset now; a transaction whose marker is gone is open again."""
+        gone = [marker for marker in self.markers if marker.offset >= offset]
+        self.markers = [marker for marker in self.markers if marker.offset < offset]
+        self.aborted = [one for one in self.aborted if one.last < offset]
+        self._unreplicated = [(first, marker) for first, marker in self._unreplicated if marker < offset]
+        reopened = {marker.producer: marker.first for marker in gone if marker.first is not None}
+        self._open = {producer: first for producer, first in {**self._open, **reopened}.items() if first < offset}
+
+    def put_on(self, records: list[Record], markers: list[Marker]) -> None:
+        """Records and markers stand again where they stood, at the end of the log."""
+        stood: list[Record | Marker] = [*records, *markers]
+        for one in sorted(stood, key=lambda one: one.offset):
+            if isinstance(one, Marker):
+                self.ended((one.producer, 0), one.offset, one.committed)
+            elif one.producer is not None:  # type: ignore[attr-defined]
+                self.began(one.producer, one.offset)  # type: ignore[attr-defined]
 
     def forget_below(self, offset: int) -> None:
         """The log begins here now."""

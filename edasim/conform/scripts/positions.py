@@ -6,6 +6,7 @@ from typing import Any
 
 from edasim.conform.script import Kafka, script
 from edasim.conform.steps import (
+    FOR_EVER,
     Member,
     committed,
     create,
@@ -224,7 +225,7 @@ def reset_of_an_offset_out_of_range(kafka: Kafka) -> None:
 @script()
 def offsets_by_time(kafka: Kafka) -> None:
     """offsets_for_times finds the first record at or after a time, and the end if there is none."""
-    topic = create(kafka, "orders")
+    topic = create(kafka, "orders", config=FOR_EVER)
     start = 1_700_000_000_000
     for number in range(5):
         send(kafka, topic, [f"r{number}"], timestamp=start + 1000 * number)
@@ -237,7 +238,7 @@ def offsets_by_time(kafka: Kafka) -> None:
 @script()
 def offsets_by_time_out_of_order(kafka: Kafka) -> None:
     """With timestamps out of order the answer is the first offset whose timestamp is not before the time asked for."""
-    topic = create(kafka, "orders")
+    topic = create(kafka, "orders", config=FOR_EVER)
     start = 1_700_000_000_000
     for late in (5, 1, 3, 9, 2):
         send(kafka, topic, [f"r{late}"], timestamp=start + late)
@@ -265,7 +266,7 @@ def replay_by_seek(kafka: Kafka) -> None:
 @script()
 def replay_by_time(kafka: Kafka) -> None:
     """A time is turned into an offset, and the reader goes there: all records since then come again."""
-    topic = create(kafka, "orders")
+    topic = create(kafka, "orders", config=FOR_EVER)
     start = 1_700_000_000_000
     for number in range(8):
         send(kafka, topic, [f"r{number}"], timestamp=start + 1000 * number)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edasim.conform.script import Kafka, script
-from edasim.conform.steps import Sender, create, error_of, numbers, read_all
+from edasim.conform.steps import FOR_EVER, Sender, create, error_of, numbers, read_all
 
 
 @script()
@@ -20,7 +20,7 @@ def delivery_reports_by_acks(kafka: Kafka) -> None:
 @script()
 def headers_and_timestamps_survive(kafka: Kafka) -> None:
     """Headers keep order, repeats, empty and missing values; a given timestamp is kept as CreateTime."""
-    topic = create(kafka, "orders")
+    topic = create(kafka, "orders", config=FOR_EVER)
     sender = Sender(kafka)
     headers = [("trace", b"1"), ("trace", b"2"), ("empty", b""), ("none", None)]
     sender.send(topic, ["r"], key="k", timestamp=1_700_000_000_123, headers=headers)

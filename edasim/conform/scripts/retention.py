@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from edasim.conform.script import Kafka, script
-from edasim.conform.steps import Member, create, error_of, numbers, offsets, read_all, reader, send, values, wait
+from edasim.conform.steps import (
+    FOR_EVER,
+    Member,
+    create,
+    error_of,
+    numbers,
+    offsets,
+    read_all,
+    reader,
+    send,
+    values,
+    wait,
+)
 
 
 def _marks(kafka: Kafka, topic: str) -> list[int]:
@@ -58,7 +69,7 @@ def reset_after_deleted_records(kafka: Kafka) -> None:
 @script()
 def times_before_deleted_records(kafka: Kafka) -> None:
     """A time before all that is kept leads to the first offset that is kept."""
-    topic = create(kafka, "orders")
+    topic = create(kafka, "orders", config=FOR_EVER)
     start = 1_700_000_000_000
     for number in range(6):
         send(kafka, topic, [f"r{number}"], timestamp=start + 1000 * number)
@@ -73,7 +84,7 @@ def times_before_deleted_records(kafka: Kafka) -> None:
 def retention_by_time_takes_old_segments(kafka: Kafka) -> None:
     """Segments whose youngest record is older than retention.ms go; younger ones stay, with their offsets."""
     topic = create(kafka, "orders", config={"retention.ms": "3600000", "segment.ms": "86400000"})
-    now_ms = int(time.time() * 1000)
+    now_ms = kafka.now_ms
     # A record more than segment.ms younger than the first of its segment begins a new one.
     for number, age_s in enumerate((200_000, 199_000, 100_000, 99_000, 5, 4)):
         send(kafka, topic, [f"r{number}"], timestamp=now_ms - 1000 * age_s)
@@ -98,7 +109,7 @@ def retention_by_time_takes_the_last_segment_too(kafka: Kafka) -> None:
 def retention_waits_for_the_youngest_record(kafka: Kafka) -> None:
     """A segment stays as long as one record in it is young enough, whatever the age of the others."""
     topic = create(kafka, "orders", config={"retention.ms": "3600000"})
-    now_ms = int(time.time() * 1000)
+    now_ms = kafka.now_ms
     for number, age_s in enumerate((8000, 7000, 5)):
         send(kafka, topic, [f"r{number}"], timestamp=now_ms - 1000 * age_s)
     kafka.sleep(2.5)

@@ -1,0 +1,5 @@
+"""A simulated Kafka for scripts: the names and verbs of confluent-kafka, in simulated time (see docs/kafka-client.md)."""
+
+from edasim.brokers.kafka.client.simulated import SimulatedKafka
+
+__all__ = ["SimulatedKafka"]

@@ -1,0 +1,56 @@
+"""The engine's producer, as the client drives it: it says for each record at which offset it stands, or why it failed."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from edasim.brokers.kafka.accumulator import Batch, Outgoing
+from edasim.brokers.kafka.bounded_producer import BoundedAccumulator
+from edasim.brokers.kafka.client.values import OFFSET_INVALID
+from edasim.brokers.kafka.failover_producer import FailoverProducer
+from edasim.brokers.kafka.log import Partition
+from edasim.core.link import Link
+
+if TYPE_CHECKING:
+    from edasim.brokers.kafka.cluster import Cluster
+
+
+class CountingAccumulator(BoundedAccumulator):
+    """A buffer whose batches hold at most batch.num.messages records."""
+
+    most_records = 2**31
+
+    def add(self, node: int, partition: Partition, record: Outgoing, now_ns: int) -> int:
+        """Put a record into the last batch of its partition, or a new one; returns when the partition is ready."""
+        batches = self.lines[node].get(partition)
+        if batches and len(batches[-1].records) >= self.most_records:
+            batches[-1].ready_ns = min(batches[-1].ready_ns, now_ns)
+            batches.append(Batch(partition, now_ns + self.linger_ns, now_ns + self.delivery_timeout_ns))
+        return super().add(node, partition, record, now_ns)
+
+
+class ReportingProducer(FailoverProducer):
+    """`next_offset` is where the record stands whose answer is being given, `error` why it failed."""
+
+    def __init__(self, cluster: Cluster, name: str, links: tuple[Link, Link], options: Mapping[str, Any],
+                 most_records: int) -> None:
+        super().__init__(cluster, name, links, options)
+        plain = self.buffer
+        self.buffer = CountingAccumulator(cluster.lines, plain.batch_bytes, plain.linger_ns, plain.delivery_timeout_ns)
+        self.buffer.most_bytes = plain.most_bytes
+        self.buffer.most_records = most_records
+        self.next_offset = OFFSET_INVALID
+
+    def _complete(self, batch: Batch, ok: bool) -> None:
+        if not batch.done:
+            self.next_offset = first_offset(batch) if ok else OFFSET_INVALID
+        super()._complete(batch, ok)
+
+
+def first_offset(batch: Batch) -> int:
+    """The offset of a batch's first record in its log, where it stands near the end; -1001 if it is there no more."""
+    wanted = batch.records[0][0]
+    for record in reversed(batch.partition.records):
+        if record.message is wanted:
+            return record.offset
+    return OFFSET_INVALID

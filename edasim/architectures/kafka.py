@@ -1,13 +1,14 @@
 """Kafka: an order is accepted when the cluster acknowledges it; each service reads with a group of its own."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from heapq import merge
 from typing import Any
 
 from edasim.architectures.brokered import Brokered
 from edasim.architectures.kafka_consumer import KafkaConsumer
 from edasim.architectures.kafka_nodes import Nodes, cluster_for, producer_kind
+from edasim.architectures.kafka_transactions import Identities, TransactionalConsumer
 from edasim.brokers.kafka.cluster import ClusterTimes, Topic
 from edasim.brokers.kafka.group import Group
 from edasim.brokers.kafka.log import FIRST, Record, Retrying
@@ -21,6 +22,13 @@ from edasim.scenario.value import Scenario
 from edasim.services.client import Request
 from edasim.services.faults import Mend
 from edasim.services.shop import Shop
+
+BY_HAND: Mapping[str, Any] = {"enable.auto.commit": False}
+CONSUMER_BY_COMMIT: Mapping[str, Mapping[str, Any]] = {
+    "auto": {}, "record": BY_HAND, "poll": BY_HAND, "before": BY_HAND,
+    "transaction": {**BY_HAND, "isolation.level": "read_committed"},
+}
+"""What `commit` means for consumers, unless the scenario says otherwise by the real names."""
 
 
 class KafkaLetters:
@@ -37,7 +45,7 @@ class KafkaLetters:
         """All records, each partition's in its order; among partitions the one with the older message first."""
         topic = self.kafka.cluster.topics.get(f"{self.service}-dlt")
         partitions = topic.partitions if topic is not None else []
-        return list(merge(*(one.read(0, one.high_watermark) for one in partitions),
+        return list(merge(*(one.readable(0, one.last_stable(), True) for one in partitions),
                           key=lambda record: record.message.id))
 
     def send(self, letter: Record, done: Callable[[], None]) -> None:
@@ -57,12 +65,15 @@ class Kafka(Brokered[KafkaConsumer]):
         version = options.version
         self.topic_options: dict[str, Any] = resolve("kafka topic", version, options.topic)
         self.producer_options: dict[str, Any] = resolve("kafka producer", version, options.producer)
-        given = {**({} if options.commit == "auto" else {"enable.auto.commit": False}), **options.consumer}
+        given = {**CONSUMER_BY_COMMIT[options.commit], **options.consumer}
         self.consumer_options: dict[str, Any] = resolve("kafka consumer", version, given)
         self.broker_options: dict[str, Any] = resolve("kafka broker", version, options.broker)
         # As many brokers as replicas, the smallest cluster that can hold the topics.
         self.cluster = cluster_for(shop.scenario, shop.world, self._times(),
                                    int(self.topic_options["replication.factor"]), self.broker_options)
+        self.cluster.keeps_segments |= options.commit == "transaction"
+        self.identities = Identities()
+        self._consumer_kind = TransactionalConsumer if options.commit == "transaction" else KafkaConsumer
         self.nodes = Nodes(self.cluster, self._reach)
         self.parts = frozenset({"broker", *self.nodes.names})
         self._producer_kind = producer_kind(self.cluster, shop.scenario, self.producer_options)
@@ -119,7 +130,7 @@ class Kafka(Brokered[KafkaConsumer]):
                 consumers = [self._new_consumer(name) for _ in range(int(spec.workers))]
                 group.begin([consumer.member for consumer in consumers])
                 for consumer in consumers:
-                    consumer.member.poll()
+                    consumer.start()
 
     def _group(self, name: str) -> Group:
         spec = self.shop.scenario.services[name]
@@ -136,7 +147,7 @@ class Kafka(Brokered[KafkaConsumer]):
 
     def _new_consumer(self, name: str) -> KafkaConsumer:
         worker = self.next_worker(name)
-        consumer = KafkaConsumer(self, self.shop.services[name], self.groups[name], worker)
+        consumer = self._consumer_kind(self, self.shop.services[name], self.groups[name], worker)
         self.consumers[name].append(consumer)
         self.shop.world.add_part(consumer.consumer)
         self.shop.world.add_part(consumer)
@@ -148,9 +159,7 @@ class Kafka(Brokered[KafkaConsumer]):
 
     def _hire(self, name: str, number: int) -> None:
         for _ in range(number):
-            consumer = self._new_consumer(name)
-            consumer.member.polling = True
-            self.groups[name].join(consumer.member)
+            self._new_consumer(name).join()
 
     def _producer(self, name: str) -> Producer:
         producer = self.producers.get(name)

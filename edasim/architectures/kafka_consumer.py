@@ -100,6 +100,15 @@ class KafkaConsumer:
 
     # --- coming and going -------------------------------------------------------------------------------------
 
+    def start(self) -> None:
+        """A member that stands joined begins to poll."""
+        self.member.poll()
+
+    def join(self) -> None:
+        """Ask to be let into the group."""
+        self.member.polling = True
+        self.group.join(self.member)
+
     def die(self) -> None:
         """No goodbye: the coordinator waits for session.timeout.ms."""
         self.consumer.die()

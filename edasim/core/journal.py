@@ -73,6 +73,8 @@ class Verb(IntEnum):
     led = 56  # a partition can be written to; the number is the node that leads it, 0 while none does that lives
     shrunk = 57  # a replica left a partition's in-sync replicas; the number is its node
     expanded = 58  # a replica came back to a partition's in-sync replicas; the number is its node
+    marked = 59  # the end of a transaction stands in a partition; the number is the offset that its marker takes
+    aborted = 60  # a record turned out to belong to a transaction that was aborted
 
 
 ABOUT_VERSIONS = (
@@ -80,6 +82,9 @@ ABOUT_VERSIONS = (
     Verb.handed_off,
 )
 """The verbs whose number is a version in a replicated store."""
+
+ABOUT_MARKERS = (Verb.marked,)
+"""The verbs whose number is the offset of a transaction's marker."""
 
 ABOUT_NODES = (Verb.led, Verb.shrunk, Verb.expanded)
 """The verbs whose number is that of a broker node."""

@@ -136,8 +136,8 @@ class Group:
         if offset > begin:
             self.skipped[partition] = self.skipped.get(partition, 0) + offset - begin
             self._skipped_upto[partition] = offset
-            overtaken = self._places[partition]._replace(detail="overtaken")
-            self.world.journal.record(Verb.skipped, offset, overtaken)
+            for where, detail in ((begin, "overtaken from"), (offset, "overtaken")):
+                self.world.journal.record(Verb.skipped, where, self._places[partition]._replace(detail=detail))
         return offset
 
     def place(self, partition: Partition) -> Place:

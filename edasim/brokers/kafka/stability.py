@@ -69,6 +69,14 @@ class Stability:
         firsts = [*self._open.values(), *(first for first, _ in self._unreplicated)]
         return min(firsts, default=None)
 
+    def messages_of(self, producer: int) -> list[int]:
+        """The ids of the messages in a producer's open transaction."""
+        first = self._open.get(producer)
+        if first is None:
+            return []
+        return [record.message.id for record in self.partition.read(first, self.partition.end)
+                if record.producer is not None and record.producer[0] == producer]  # type: ignore[attr-defined]
+
     def is_open(self, producer: int) -> bool:
         """Whether a producer id has an open transaction here."""
         return producer in self._open

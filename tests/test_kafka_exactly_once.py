@@ -1,4 +1,4 @@
-"""A shop whose workers commit in transactions: what shows twice, what does not, and what goes on when something breaks."""
+"""A shop whose workers commit in transactions: what shows twice, what does not, and what goes on after a fault."""
 
 from __future__ import annotations
 

@@ -38,6 +38,7 @@ class KafkaConsumer:
         self.consumer.on_idle = self._commit_and_poll if kafka.options.commit == "poll" else self.member.poll
         self.consumer.settle = self._settle
         self.member.on_record = self.consumer.take
+        self.member.on_failure = self._fails
         self.consumer.waiting = self.member.polled
         self.commit = kafka.options.commit
         self._by_record = self.commit == "record"
@@ -97,6 +98,12 @@ class KafkaConsumer:
         else:
             self.kafka.dropped(service.name, record.message)
         self._passed(record)
+
+    def _fails(self) -> None:
+        """A poll raises: the process closes its consumer and ends, and nobody starts it again."""
+        self.consumer.retire()
+        self.member.die()
+        self.group.leave(self.member)
 
     # --- coming and going -------------------------------------------------------------------------------------
 

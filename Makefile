@@ -6,7 +6,7 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo lab handout test check bench browser fuzz screenshots validate audit mutants
+.PHONY: help demo lab handout test check bench browser conform fuzz screenshots validate audit mutants
 
 help: ## List these jobs.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -21,10 +21,13 @@ handout: .venv/.ready-to-run ## Write the students' copies of the notebooks, wit
 	@$(RUN) -m edasim.handout out/handout
 
 test: .venv/.ready-to-work ## Run all tests on two cores.
-	@$(RUN) -m pytest -n 2 --dist loadgroup -m "not every_notebook"
+	@$(RUN) -m pytest -n 2 --dist loadgroup -m "not every_notebook and not live_kafka"
 
 browser: .venv/.ready-to-work ## Run each notebook in a real JupyterLab in Chromium and move its first slider.
 	@$(RUN) -m pytest -n 2 --dist loadscope -m every_notebook
+
+conform: .venv/.ready-to-work ## Start three real Kafka brokers and see that they do what was recorded (Java 17, Maven; 5 minutes).
+	@$(RUN) -m pytest -m live_kafka
 
 check: .venv/.ready-to-work ## Look for mistakes without running anything: ruff, mypy, codespell, notebooks without outputs.
 	$(RUN) -m ruff check .

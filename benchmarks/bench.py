@@ -30,6 +30,10 @@ from edasim.scenario.value import Scenario
 from edasim.simulate import simulate
 
 BROKERS = ("rabbitmq", "kafka")
+GROWN: dict[str, tuple[str, dict[str, int]]] = {
+    "rabbitmq": ("rabbitmq", {}), "kafka": ("kafka", {}), "kafka, 12 partitions": ("kafka", {"partitions": 12}),
+}
+"""What is run at several sizes: its broker, and what differs from the workload."""
 SEED = 7
 EDASIM, USUAL, HEAPQ, HEAPQ_IN_BLOCKS = "edasim", "usual SimPy", "heapq loop", "heapq loop, draws in blocks"
 MOVED_ORDERS = 2_000
@@ -109,9 +113,10 @@ def peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def measure_one_size(broker: str, orders: int) -> dict[str, float]:
+def measure_one_size(name: str, orders: int) -> dict[str, float]:
     """One run in a process of its own: orders/s, and the peak of memory for each order with all facts as arrays."""
-    small, scenario = (Scenario.from_dict(Workload(orders=number).scenario()) for number in (200, orders))
+    broker, changes = GROWN[name]
+    small, scenario = (Scenario.from_dict(Workload(orders=number, **changes).scenario()) for number in (200, orders))
     simulate(small, broker, seed=SEED)
     gc.collect()
     before = peak_bytes()
@@ -129,35 +134,35 @@ def measure_one_size(broker: str, orders: int) -> dict[str, float]:
 
 
 def measure_growth(sizes: Sequence[int], rounds: int) -> dict[str, dict[int, dict[str, float]]]:
-    """By broker and number of orders, the medians of the rounds; the sizes take turns."""
+    """By name and number of orders, the medians of the rounds; the sizes take turns."""
     found: dict[tuple[str, int], list[dict[str, float]]] = {}
     for _ in range(rounds):
-        for broker in BROKERS:
+        for name in GROWN:
             for orders in sizes:
-                command = [sys.executable, __file__, "--one", broker, str(orders)]
+                command = [sys.executable, __file__, "--one", name, str(orders)]
                 answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-                found.setdefault((broker, orders), []).append(json.loads(answer))
+                found.setdefault((name, orders), []).append(json.loads(answer))
     return {
-        broker: {
-            orders: {name: median(one[name] for one in found[broker, orders]) for name in found[broker, orders][0]}
+        name: {
+            orders: {what: median(one[what] for one in found[name, orders]) for what in found[name, orders][0]}
             for orders in sizes
         }
-        for broker in BROKERS
+        for name in GROWN
     }
 
 
 def growth_rows(growth: dict[str, dict[int, dict[str, float]]]) -> list[Row]:
     """Orders/s at each size, how much of it is left at the largest, and memory there."""
     rows = []
-    for broker, by_size in growth.items():
-        rows += [Row(f"{broker}: {orders:,} orders", one["orders_per_s"], "orders/s")
+    for name, by_size in growth.items():
+        rows += [Row(f"{name}: {orders:,} orders", one["orders_per_s"], "orders/s")
                  for orders, one in by_size.items()]
         middle, largest = list(by_size)[-2:]
         left = by_size[largest]["orders_per_s"] / by_size[middle]["orders_per_s"]
-        rows.append(at_least(f"{broker}: speed at {largest:,} / at {middle:,}", left, 0.7))
+        rows.append(at_least(f"{name}: speed at {largest:,} / at {middle:,}", left, 0.7))
         memory = by_size[largest]
-        rows.append(Row(f"{broker}: memory of a run, without arrays", memory["run_bytes_per_order"], "B/order"))
-        rows.append(at_most(f"{broker}: memory with all facts", memory["bytes_per_order"], "B/order", 2000, aim=1000))
+        rows.append(Row(f"{name}: memory of a run, without arrays", memory["run_bytes_per_order"], "B/order"))
+        rows.append(at_most(f"{name}: memory with all facts", memory["bytes_per_order"], "B/order", 2000, aim=1000))
     return rows
 
 
@@ -252,7 +257,7 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--no-peers", action="store_true", help="without Ciw (it is installed into .venv-ciw)")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
     parser.add_argument("--write", metavar="FILE", help="write it all as a page, too")
-    parser.add_argument("--one", nargs=2, metavar=("BROKER", "ORDERS"), help="one run of one size, as JSON")
+    parser.add_argument("--one", nargs=2, metavar=("NAME", "ORDERS"), help="one run of one size, as JSON")
     return parser
 
 

@@ -13,6 +13,7 @@ from edasim.lazily import find_lazily
 from edasim.version import __version__
 
 if TYPE_CHECKING:
+    from edasim.brokers.kafka.client.simulated import SimulatedKafka
     from edasim.lab.explorer import explore
     from edasim.scenario.errors import ScenarioError
     from edasim.scenario.reading import load
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from edasim.study.sweep import sweep
 
 __all__ = [
-    "Comparison", "Run", "Scenario", "ScenarioError", "__version__", "compare", "explore", "find", "load",
-    "sensitivity", "simulate", "sweep",
+    "Comparison", "Run", "Scenario", "ScenarioError", "SimulatedKafka", "__version__", "compare", "explore", "find",
+    "load", "sensitivity", "simulate", "sweep",
 ]
 
 find_lazily(
@@ -36,6 +37,7 @@ find_lazily(
         "Run": "edasim.simulate",
         "Scenario": "edasim.scenario.value",
         "ScenarioError": "edasim.scenario.errors",
+        "SimulatedKafka": "edasim.brokers.kafka.client.simulated",
         "compare": "edasim.study.compare",
         "explore": "edasim.lab.explorer",
         "find": "edasim.study.find",

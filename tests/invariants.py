@@ -151,6 +151,8 @@ def causes_of_loss(scenario: Scenario, architecture: str) -> Iterator[str]:
             yield "acks: 0"
         if producer.get("acks") == "1" and (breaks or scenario.wire.loss):
             yield "acks: 1 and a broker that breaks"
+        if kafka.topic.get("unclean.leader.election.enable") and breaks:
+            yield "unclean elections and a broker that breaks"
         if {"retries", "delivery.timeout.ms"} & set(producer):
             yield "a producer that gives up"
         if kafka.commit == "before":

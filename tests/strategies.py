@@ -356,9 +356,10 @@ def fault(dice: Dice, made: Data, sources: list[str]) -> Data:
     names = list(made)
     kind = dice.pick(["unavailable", "failing", "slow", "crash", "stop", "deploy", "cut", "lossy", "duplicating"])
     processes, handling = [*names, "broker", "database", *sources], [*names, "broker", "database"]
+    ending = [*processes, "broker-1"] if kind in ("crash", "stop") else processes
     linked = [*names, *sources, "broker", "gateway", *(f"{name} <-> broker" for name in (*names, *sources)),
               *(f"gateway -> {name}" for name in names)]  # fmt: skip
-    fitting = {"unavailable": processes, "crash": processes, "stop": processes, "failing": handling, "deploy": names,
+    fitting = {"unavailable": processes, "crash": ending, "stop": ending, "failing": handling, "deploy": names,
                "slow": [*handling, *linked[len(names) + len(sources) + 2 :]]}  # fmt: skip
     replicas = [f"{name}.replica-1" for name in names if "store" in made[name]]
     fitting["unavailable"], fitting["failing"] = processes + replicas, handling + replicas

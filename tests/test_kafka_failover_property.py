@@ -22,7 +22,7 @@ STEPS = some.lists(
     some.one_of(
         some.builds(Step, some.sampled_from([0.3, 1.1, 2.2, 40.0, 900.0]), some.just("send"), some.just(0)),
         some.builds(Step, some.sampled_from([0.4, 1.3, 2.6, 300.0, 4000.0, 11_000.0]),
-                    some.sampled_from(["kill", "stop", "start"]), some.sampled_from([1, 2, 3])),
+                    some.sampled_from(["kill", "stop", "start", "freeze", "thaw"]), some.sampled_from([1, 2, 3])),
     ), min_size=5, max_size=40)
 
 
@@ -38,6 +38,8 @@ def play(kafka: Replicas, steps: list[Step], **options: object) -> list[str]:
             getattr(kafka.cluster, deed)(node)
     for node in (1, 2, 3):
         kafka.advance(1)
+        kafka.cluster.thaw(node)
+        kafka.advance(10)  # A stop that it was asked for while it was stuck is under way by then.
         kafka.start(node)
     kafka.advance(150_000)
     return sent

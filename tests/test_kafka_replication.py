@@ -492,3 +492,112 @@ def test_why_a_producer_gives_up_is_told() -> None:
     producer.send(message, kafka.topic, lambda _, ok: errors.append((ok, producer.error)))
     kafka.advance(SECOND_MS)
     assert (errors, producer.error) == ([(False, "NOT_ENOUGH_REPLICAS")], "")
+
+
+# --- a node that is stuck ---------------------------------------------------------------------------------------
+
+
+def test_who_asked_a_stuck_leader_notices_only_after_request_timeout() -> None:
+    """Others lead after the session, but no connection breaks; the producer tries again after 14 s."""
+    kafka = Replicas()
+    writer = kafka.producer(request_timeout_ms=14_000)
+    kafka.cluster.freeze(1)
+    writer.send("a")
+    kafka.advance(13 * SECOND_MS)
+    assert (kafka.leader, kafka.isr, kafka.answers) == (2, {2, 3}, [])
+    kafka.advance(5 * SECOND_MS)
+    assert (kafka.accepted(), kafka.log()) == (["a"], ["a"])
+
+
+def test_a_consumer_at_a_stuck_leader_reads_on_after_request_timeout() -> None:
+    kafka = Replicas()
+    payment = kafka.group(request_timeout_ms=20_000)
+    kafka.producer("early").send("a")
+    kafka.advance(SECOND_MS)
+    kafka.cluster.freeze(1)
+    kafka.advance(12 * SECOND_MS)
+    kafka.producer("late").send("b")
+    kafka.advance(7 * SECOND_MS)
+    assert (kafka.log(), payment.seen) == (["a", "b"], ["a"])
+    kafka.advance(2 * SECOND_MS)
+    assert payment.seen == ["a", "b"]
+
+
+def test_a_leader_that_was_stuck_for_less_than_its_session_goes_on() -> None:
+    kafka = Replicas()
+    payment = kafka.group()
+    writer = kafka.producer()
+    writer.send("a")
+    kafka.advance(2.5)
+    kafka.cluster.freeze(1)
+    kafka.advance(3 * SECOND_MS)
+    writer.send("b")
+    kafka.advance(SECOND_MS)
+    assert (kafka.leader, kafka.answers) == (None, [])
+    kafka.cluster.thaw(1)
+    kafka.advance(100)
+    assert (kafka.leader, kafka.isr, kafka.accepted()) == (1, {1, 2, 3}, ["a", "b"])
+    assert payment.seen == ["a", "b"] and kafka.numbers("shrunk") == []
+
+
+def test_a_leader_that_was_stuck_for_longer_follows_and_refuses_what_it_held() -> None:
+    kafka = Replicas()
+    writer = kafka.producer(acks="1", enable_idempotence=False)
+    kafka.cluster.freeze(1)
+    writer.send("a")
+    kafka.advance(12 * SECOND_MS)
+    assert kafka.leader == 2
+    kafka.cluster.thaw(1)
+    kafka.advance(SECOND_MS)
+    assert (kafka.leader, kafka.isr, kafka.log(), kafka.accepted()) == (2, {1, 2, 3}, ["a"], ["a"])
+
+
+def test_a_stuck_follower_holds_acks_all_up_until_it_lags_or_its_session_is_over() -> None:
+    def answered_ms(**broker: object) -> float:
+        kafka = Replicas(broker=dict(broker))
+        kafka.cluster.freeze(3)
+        kafka.producer().send("a")
+        kafka.advance(40 * SECOND_MS)
+        return kafka.answers_ms[0]
+
+    assert 2 * SECOND_MS < answered_ms(replica_lag_time_max_ms=2000) < 3.1 * SECOND_MS
+    assert 7 * SECOND_MS < answered_ms() < 9.1 * SECOND_MS
+
+
+def test_a_node_that_dies_while_it_is_stuck_answers_nothing_afterwards() -> None:
+    kafka = Replicas(replicas=1, nodes=1)
+    kafka.cluster.freeze(1)
+    kafka.producer(acks="1", enable_idempotence=False).send("a")
+    kafka.advance(SECOND_MS)
+    kafka.kill(1)
+    kafka.cluster.thaw(1)
+    kafka.advance(20 * SECOND_MS)
+    assert (kafka.leader, kafka.answers, kafka.log()) == (None, [], [])
+    kafka.start(1)
+    kafka.advance(2 * SECOND_MS)
+    assert (kafka.accepted(), kafka.log()) == (["a"], ["a"])
+    kafka.cluster.freeze(1)
+    kafka.cluster.thaw(1)
+    kafka.advance(SECOND_MS)
+    assert kafka.log() == ["a"]
+
+
+def test_a_session_counts_from_where_a_node_got_stuck_also_if_it_dies_later() -> None:
+    kafka = Replicas()
+    kafka.cluster.freeze(1)
+    kafka.advance(5 * SECOND_MS)
+    kafka.kill(1)
+    kafka.advance(4.1 * SECOND_MS)
+    assert kafka.leader == 2
+
+
+def test_who_waited_at_a_leader_that_was_stuck_is_told_when_it_goes_on() -> None:
+    kafka = Replicas()
+    kafka.producer().send("a")
+    kafka.advance(2.5)
+    kafka.cluster.freeze(1)
+    kafka.advance(12 * SECOND_MS)
+    assert (kafka.leader, kafka.answers) == (2, [])
+    kafka.cluster.thaw(1)
+    kafka.advance(SECOND_MS)
+    assert (kafka.accepted(), kafka.log()) == (["a"], ["a"])

@@ -111,6 +111,16 @@ def test_attempts_while_a_service_fails_are_bounded_by_the_fault_and_the_backoff
     assert estimate(broken({**fault, "share": "50%"}, retry=aside)).events < 1e4
 
 
+def test_calls_to_a_lone_worker_that_is_deployed_anew_fail_at_once_and_are_counted() -> None:
+    retry = {"attempts": "unlimited", "backoff": "fixed 1ms", "jitter": "none"}
+    parts = {"retry": retry, "architectures": {"rpc": {}, "kafka": {}}}
+    alone = broken({"deploy": "payment", "at": "2s", "rolling": "1s"}, **parts)
+    # The orders of 3 s may meet the second in which nobody is there, and 1000 waits fit into it.
+    assert estimate(alone).events == pytest.approx(4 * 0.3 * 400 * 1000, rel=0.1)
+    payment = alone.services["payment"].model_copy(update={"workers": 2})
+    assert estimate(alone.model_copy(update={"services": {**alone.services, "payment": payment}})).events < 1e4
+
+
 def test_a_broker_that_refuses_is_asked_again_ten_times_a_second() -> None:
     waits = broken({"failing": "broker", "at": "0s"}, drain="1h")
     assert estimate(waits).events == pytest.approx(4 * 400 * 36_100, rel=0.1)

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edasim.brokers.kafka.cluster import Cluster, ClusterTimes, Topic
-from edasim.brokers.kafka.group import Group
 from edasim.brokers.kafka.log import FIRST, Record
 from edasim.brokers.kafka.member import Member
 from edasim.brokers.kafka.producer import Producer
+from edasim.brokers.kafka.protocols import consumer_group
 from edasim.brokers.kafka.transactional_producer import TransactionalProducer
 from edasim.brokers.rabbitmq.broker import Broker
 from edasim.brokers.rabbitmq.channel import Publisher, Subscription
@@ -195,8 +195,8 @@ class KafkaBench(Bench):
                  broker: Mapping[str, object] | None = None, **options: object) -> None:
         super().__init__(hop_ms)
         self.version = version
-        self.cluster = self.kind(self.world, ClusterTimes(self.hop, takes(0)), nodes,
-                                 resolve("kafka broker", version, dotted(broker or {})))
+        self.cluster_options = resolve("kafka broker", version, dotted(broker or {}))
+        self.cluster = self.kind(self.world, ClusterTimes(self.hop, takes(0)), nodes, self.cluster_options)
         self.cluster.keeps_segments = segments
         self.topic_options = dotted(options)
         self.topic = self.create("orders", partitions, replicas)
@@ -315,7 +315,8 @@ class KafkaGroup:
                  options: Mapping[str, object]) -> None:
         self.bench, self.name = bench, name
         self.options = resolve("kafka consumer", bench.version, options)
-        self.group = Group(bench.world, name, [bench.topic], self.options, round(initial_delay_ms * MS))
+        broker = {**bench.cluster_options, "group.initial.rebalance.delay.ms": initial_delay_ms}
+        self.group: Any = consumer_group(bench.world, name, [bench.topic], self.options, broker)
         bench.world.add_part(self.group)
         self.seen: list[str] = []
         self.readers = [KafkaReader(self) for _ in range(members)]
@@ -324,9 +325,10 @@ class KafkaGroup:
             for reader in self.readers:
                 reader.member.poll()
 
-    def join(self) -> KafkaReader:
-        """A new member asks to be let in."""
+    def join(self, instance: str | None = None) -> KafkaReader:
+        """A new member asks to be let in, a static one under its group.instance.id."""
         reader = KafkaReader(self)
+        reader.member.instance = instance
         reader.member.polling = True
         self.group.join(reader.member)
         return reader

@@ -26,8 +26,8 @@ from pathlib import Path
 from types import TracebackType
 
 from edasim.conform import golden, outcome, real, running
-from edasim.conform.script import broke_off, chosen
-from edasim.conform.settings import BROKER_SETTINGS
+from edasim.conform.script import chosen
+from edasim.conform.settings import BROKER_SETTINGS, NODE_SETTINGS
 
 KAFKA_VERSION = "4.3.1"
 NAME = f"Apache Kafka {KAFKA_VERSION}"
@@ -116,7 +116,7 @@ class Cluster:
         self.jars = fetch_jars(cache)
         self.folder = folder or Path(tempfile.mkdtemp(prefix="edasim-kafka-"))
         self._temporary = folder is None
-        self.settings = {**BROKER_SETTINGS, **(settings or {})}
+        self.settings = {**BROKER_SETTINGS, **NODE_SETTINGS, **(settings or {})}
         ports = free_ports(2 * len(NODES))
         self.ports = dict(zip(NODES, ports, strict=False))
         self.controller_ports = dict(zip(NODES, ports[len(NODES) :], strict=False))
@@ -164,6 +164,15 @@ class Cluster:
     def thaw_broker(self, node: int) -> None:
         """A node that stood still goes on (SIGCONT)."""
         self.processes[node].send_signal(signal.SIGCONT)
+
+    def restore(self) -> None:
+        """All nodes are back, whatever was done to them."""
+        for process in self.processes.values():
+            process.send_signal(signal.SIGCONT)
+        for node in NODES:
+            if node not in self.processes:
+                self._launch(node)
+        self.wait_for(NODES)
 
     def eligible_leaders(self, topic: str, partition: int) -> list[int]:
         """The eligible leader replicas of a partition, as Kafka's own topic tool prints them (KIP-966)."""
@@ -265,13 +274,14 @@ class Cluster:
 
 def conform(cluster: Cluster, names: Sequence[str], recording: bool) -> int:
     """Play the scripts on both sides and print the table; the exit code of `edasim conform`."""
-    scripts = chosen(names)
-    outcomes = running.beside_cluster(scripts, cluster.bootstrap, cluster)
-    if recording:
-        print(f"{len(running.record(outcomes, golden.FOLDER, NAME))} golden traces are in {golden.FOLDER}")
+    scripts, reached = chosen(names), real.connect(cluster.bootstrap)
+    outcomes = running.beside_cluster(scripts, reached, cluster)
     print(outcome.as_text(outcomes, f"{NAME} with {real.client_version()}"))
-    broken = [one for one in outcomes if one.differing or broke_off(one.real)]
-    return 1 if broken else 0
+    if not recording:
+        return outcome.exit_code(outcomes)
+    left_out = running.record(outcomes, running.real_traces(scripts, reached, cluster), golden.FOLDER, NAME)
+    print(f"The golden traces are in {golden.FOLDER}. Not recorded: {', '.join(left_out) or 'none'}")
+    return 1 if left_out else 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

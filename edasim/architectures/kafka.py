@@ -12,7 +12,10 @@ from edasim.architectures.kafka_transactions import Identities, TransactionalCon
 from edasim.brokers.kafka.cluster import ClusterTimes, Topic
 from edasim.brokers.kafka.group import Group
 from edasim.brokers.kafka.log import FIRST, Record, Retrying
+from edasim.brokers.kafka.member import Member
 from edasim.brokers.kafka.producer import Producer
+from edasim.brokers.kafka.protocols import consumer_group
+from edasim.brokers.kafka.server_group import ServerGroup
 from edasim.core.journal import Place, Verb
 from edasim.core.link import Link
 from edasim.core.message import Message
@@ -81,7 +84,8 @@ class Kafka(Brokered[KafkaConsumer]):
         self.senders = self.producers
         self.refusing = self.cluster.refusing
         self._answer = self._answer_customer
-        self.groups: dict[str, Group] = {}
+        self.groups: dict[str, Group | ServerGroup] = {}
+        self._instances: dict[str, list[Member]] = {}
 
     def _times(self) -> ClusterTimes:
         wire = self.shop.scenario.wire
@@ -132,15 +136,15 @@ class Kafka(Brokered[KafkaConsumer]):
                 for consumer in consumers:
                     consumer.start()
 
-    def _group(self, name: str) -> Group:
+    def _group(self, name: str) -> Group | ServerGroup:
         spec = self.shop.scenario.services[name]
         topics = [self.topic(event) for event in spec.handles]
         if self.shop.policy(name).spec.where != "worker":
             topics.append(self.retry_topic(name))
         if spec.redrive is not None:
             topics.append(self.cluster.topics[f"{name}-redrive"])
-        delay_ns = self.broker_options["group.initial.rebalance.delay.ms"] * 1_000_000
-        group = self.groups[name] = Group(self.shop.world, name, topics, self.consumer_options, delay_ns)
+        group = self.groups[name] = consumer_group(self.shop.world, name, topics, self.consumer_options,
+                                                    self.broker_options)
         self.shop.world.add_part(group)
         self._redrive(name, KafkaLetters(self, name))
         return group
@@ -148,10 +152,19 @@ class Kafka(Brokered[KafkaConsumer]):
     def _new_consumer(self, name: str) -> KafkaConsumer:
         worker = self.next_worker(name)
         consumer = self._consumer_kind(self, self.shop.services[name], self.groups[name], worker)
+        if self.consumer_options["group.instance.id"] is not None:
+            self._name_instance(name, consumer.member)
         self.consumers[name].append(consumer)
         self.shop.world.add_part(consumer.consumer)
         self.shop.world.add_part(consumer)
         return consumer
+
+    def _name_instance(self, name: str, member: Member) -> None:
+        """A static member takes the first name that no living one has: group.instance.id, a hyphen, and a number."""
+        known = self._instances.setdefault(name, [])
+        place = next((place for place, one in enumerate(known) if not one.alive), len(known))
+        known[place : place + 1] = [member]
+        member.instance = f"{self.consumer_options['group.instance.id']}-{place + 1}"
 
     def _join(self, name: str) -> None:
         self._group(name)
@@ -212,6 +225,20 @@ class Kafka(Brokered[KafkaConsumer]):
     def end_part(self, part: str, *, properly: bool) -> Mend:
         """Nodes go; what is lost by that, the log and its replicas say.  Clients notice by themselves."""
         return self.nodes.end(part, properly=properly)
+
+    def hold(self, part: str) -> None:
+        """The cluster cannot be reached, or one of its nodes is stuck."""
+        if part in self.nodes.names:
+            self.nodes.pause(part)
+        else:
+            super().hold(part)
+
+    def release(self, part: str) -> None:
+        """Undo one `hold`."""
+        if part in self.nodes.names:
+            self.nodes.resume(part)
+        else:
+            super().release(part)
 
     def _reach(self, reached: bool) -> None:
         """Without any node there is nobody to take commits and heartbeats either."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from edasim.brokers.kafka.group import Group
 from edasim.brokers.kafka.log import Record, Retrying
 from edasim.brokers.kafka.member import Member
+from edasim.brokers.kafka.server_group import ServerGroup
 from edasim.core.link import Link
 from edasim.core.message import Message
 from edasim.services.protected_consumer import consumer_of
@@ -21,7 +22,7 @@ class KafkaConsumer:
 
     unlimited = False
 
-    def __init__(self, kafka: Kafka, service: Service, group: Group, worker: Worker) -> None:
+    def __init__(self, kafka: Kafka, service: Service, group: Group | ServerGroup, worker: Worker) -> None:
         self.kafka = kafka
         self.worker = worker
         self.group = group

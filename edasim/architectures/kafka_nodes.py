@@ -19,9 +19,10 @@ _BOUNDS = ("buffer.memory", "max.block.ms", "max.request.size")
 
 
 def nodes_fail(scenario: Scenario, nodes: int) -> bool:
-    """Whether a fault ends a node's process; only then does each replica have to be followed on its own."""
-    names = {BROKER, *map(node_name, range(1, nodes + 1))}
-    return any(fault.kind in ("crash", "stop") and fault.target in names for fault in scenario.faults.values())
+    """Whether a fault takes a node; only then does each replica have to be followed on its own."""
+    names = set(map(node_name, range(1, nodes + 1)))
+    return any(fault.target in names or (fault.target == BROKER and fault.kind in ("crash", "stop"))
+               for fault in scenario.faults.values())
 
 
 def cluster_for(scenario: Scenario, world: World, times: ClusterTimes, nodes: int,
@@ -51,14 +52,14 @@ class Nodes:
     def __init__(self, cluster: Cluster, reach: Callable[[bool], None]) -> None:
         self._cluster = cluster
         self._taken: Counter[int] = Counter()
+        self._paused: Counter[int] = Counter()
         self.names = {node_name(number): number for number in range(1, cluster.nodes + 1)}
         if isinstance(cluster, ReplicatedCluster):
             cluster.reach = reach
 
     def end(self, part: str, *, properly: bool) -> Mend:
         """Processes die, or are shut down properly; returns what starts them again."""
-        cluster = self._cluster
-        assert isinstance(cluster, ReplicatedCluster), "a scenario with such a fault has a cluster that can fail"
+        cluster = self._replicated()
         numbers = [self.names[part]] if part in self.names else list(self.names.values())
         for number in numbers:
             self._taken[number] += 1
@@ -71,3 +72,20 @@ class Nodes:
                     cluster.start(number)
 
         return start
+
+    def pause(self, part: str) -> None:
+        """A process is stuck."""
+        number = self.names[part]
+        self._paused[number] += 1
+        self._replicated().freeze(number)
+
+    def resume(self, part: str) -> None:
+        """It goes on, unless another fault holds it, too."""
+        number = self.names[part]
+        self._paused[number] -= 1
+        if not self._paused[number]:
+            self._replicated().thaw(number)
+
+    def _replicated(self) -> ReplicatedCluster:
+        assert isinstance(self._cluster, ReplicatedCluster), "a scenario with such a fault has a cluster that can fail"
+        return self._cluster

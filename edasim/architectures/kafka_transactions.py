@@ -17,6 +17,7 @@ from edasim.brokers.kafka.cluster import Cluster, Topic
 from edasim.brokers.kafka.failover_producer import FailoverProducer
 from edasim.brokers.kafka.group import Group
 from edasim.brokers.kafka.log import FIRST, Partition, Record, Retrying
+from edasim.brokers.kafka.server_group import ServerGroup
 from edasim.brokers.kafka.transactional_producer import TransactionalFailoverProducer, TransactionalProducer
 from edasim.core.link import Link
 from edasim.core.message import Message
@@ -39,7 +40,7 @@ def _producer_kind(cluster: Cluster) -> type[TransactionalProducer]:
 class TransactionalConsumer(KafkaConsumer):
     """One worker of a service; `identity` is its transactional.id, the lowest free one, as restarted processes have."""
 
-    def __init__(self, kafka: Kafka, service: Service, group: Group, worker: Worker) -> None:
+    def __init__(self, kafka: Kafka, service: Service, group: Group | ServerGroup, worker: Worker) -> None:
         super().__init__(kafka, service, group, worker)
         self.identity = kafka.identities.take(service.name)
         hop = kafka.shop.network.link

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json as json_format
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import Annotated
 import typer
 
 from edasim.commands.failing import plainly
-from edasim.commands.options import usable_folder
+from edasim.commands.options import Json, usable_folder
 from edasim.commands.progress import SlowProgress
+from edasim.conform.outcome import Outcome
+from edasim.conform.script import Trace
 
 
 class Broker(StrEnum):
@@ -31,7 +34,7 @@ Only = Annotated[
 ]
 Record = Annotated[
     Path | None,
-    typer.Option("--record", metavar="FOLDER", help="Save what the real cluster did as golden traces in this folder."),
+    typer.Option("--record", metavar="FOLDER", help="Play all twice, save what the cluster did here."),
 ]
 List = Annotated[bool, typer.Option("--list", help="Print the scripts with what each observes, and play none.")]
 
@@ -43,6 +46,7 @@ def conform(
     only: Only = None,
     record: Record = None,
     listed: List = False,
+    json: Json = False,
 ) -> None:
     """Play the same scripts on the simulated broker and on a real one, and print where they differ.
 
@@ -52,7 +56,7 @@ def conform(
 
     Example: edasim conform kafka --bootstrap localhost:9092 --only partition-of-a-thousand-keys
     """
-    from edasim.conform import golden, outcome, running
+    from edasim.conform import golden, outcome, real, running
     from edasim.conform.script import chosen
 
     scripts = chosen([name.strip() for given in only for name in given.split(",") if name.strip()] if only else None)
@@ -66,11 +70,22 @@ def conform(
         if bootstrap is None:
             outcomes, other = running.beside_golden(scripts, progress.advance), golden.described(scripts)
         else:
-            outcomes = running.beside_cluster(scripts, bootstrap, advance=progress.advance)
-            other = f"the Kafka at {bootstrap}"
-    if folder is not None:
-        written = running.record(outcomes, folder, other)
-        print(f"{len(written)} golden traces are in {folder}.", file=sys.stderr)
-    print(outcome.as_text(outcomes, other))
+            cluster, other = real.connect(bootstrap), f"the Kafka at {bootstrap}"
+            outcomes = running.beside_cluster(scripts, cluster, advance=progress.advance)
+            if folder is not None:
+                _save(outcomes, running.real_traces(scripts, cluster, None, progress.advance), folder, other)
+    if json:
+        print(json_format.dumps(outcome.as_dict(outcomes, other), indent=2, ensure_ascii=False))
+    else:
+        print(outcome.as_text(outcomes, other))
     sys.stdout.flush()
     raise typer.Exit(outcome.exit_code(outcomes))
+
+
+def _save(outcomes: list[Outcome], again: dict[str, Trace], folder: Path, other: str) -> None:
+    from edasim.conform import running
+
+    left_out = running.record(outcomes, again, folder, other)
+    print(f"The golden traces are in {folder}.", file=sys.stderr)
+    if left_out:
+        print(f"Not recorded, as they were cut short or not the same twice: {', '.join(left_out)}.", file=sys.stderr)

@@ -15,6 +15,7 @@ class OnPurpose:
 
 
 ON_PURPOSE: tuple[OnPurpose, ...] = ()
+"""At this moment no note of any script differs on purpose."""
 
 
 def reason_for(script: str, label: str) -> str | None:

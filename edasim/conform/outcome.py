@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from edasim.conform.on_purpose import reason_for
 from edasim.conform.script import Script, Trace
@@ -64,6 +65,30 @@ def as_text(outcomes: Sequence[Outcome], other: str) -> str:
         if sentences:
             lines += ["", title, *sentences]
     return "\n".join([*lines, "", summary(outcomes)])
+
+
+def as_dict(outcomes: Sequence[Outcome], other: str) -> dict[str, Any]:
+    """What `--json` prints; `beside` says what the simulated side was compared with."""
+    return {
+        "beside": other,
+        "played": sum(one.verdict != NOT_PLAYED for one in outcomes),
+        "differences": sum(len(one.differing) for one in outcomes),
+        "scripts": {
+            one.script.name: {
+                "verdict": one.verdict,
+                "observes": one.script.sentence,
+                "notes": len(one.real),
+                "differences": [_fields(each) for each in one.differing],
+                "as_said": [{**_fields(each), "reason": reason} for each, reason in one.as_said],
+                "why_not": one.why_not or None,
+            }
+            for one in outcomes
+        },
+    }
+
+
+def _fields(one: Difference) -> dict[str, Any]:
+    return {"label": one.label, "simulated": one.simulated, "real": one.real}
 
 
 def _detail(one: Outcome) -> str:

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import time
 import uuid
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from edasim.conform.script import NotReached, Script, Trace, play
+from edasim.conform.script import BROKERS, NotReached, Script, Trace, play
 from edasim.conform.settings import BROKER_SETTINGS
 from edasim.conform.trace import plain
 
 CONNECT_LIMIT_S = 10.0
+# What librdkafka has to say about lost connections and fenced producers is part of the scripts, and goes nowhere.
+_SILENT = logging.Logger("edasim.conform")
+_SILENT.addHandler(logging.NullHandler())
 # Said to every client: no chatter on stderr, no hidden topic creation, short waits after a lost connection.
 CLIENT_SETTINGS = {
     "log_level": 0,
+    "logger": _SILENT,
     "allow.auto.create.topics": False,
     "reconnect.backoff.ms": 50,
     "reconnect.backoff.max.ms": 200,
 }
+
+# A broker that does not know a new topic yet is asked again soon (default 300000), and waits less (default 500).
+QUICK_CONSUMER = {"topic.metadata.refresh.interval.ms": 1000, "fetch.wait.max.ms": 100}
 
 
 class CannotConnect(ValueError):
@@ -35,6 +43,7 @@ class Brokers(Protocol):
     def freeze_broker(self, node: int) -> None: ...
     def thaw_broker(self, node: int) -> None: ...
     def eligible_leaders(self, topic: str, partition: int) -> list[int]: ...
+    def restore(self) -> None: ...
 
 
 def client_library(name: str = "confluent_kafka") -> Any:
@@ -126,7 +135,7 @@ class RealKafka:
 
     def Consumer(self, conf: dict[str, Any]) -> Client:
         """A consumer of confluent-kafka, connected to the cluster."""
-        return self._kept(client_library().Consumer(self._configured({"fetch.wait.max.ms": 100, **conf})))
+        return self._kept(client_library().Consumer(self._configured({**QUICK_CONSUMER, **conf})))
 
     def AdminClient(self, conf: dict[str, Any]) -> Any:
         """The admin client of this run: it must be kept, as the futures of one that is collected never come."""
@@ -214,5 +223,7 @@ def trace_of(script: Script, cluster: Reached, brokers: Brokers | None = None) -
     try:
         play(script, kafka)
     finally:
+        if brokers is not None and script.needs == BROKERS:
+            brokers.restore()
         kafka.tidy()
     return kafka.trace

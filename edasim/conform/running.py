@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from edasim.conform.outcome import Outcome, judged, not_played
 from edasim.conform.script import BROKERS, SETTINGS, Script, Trace, broke_off
 
 # Scripts mostly wait, so that several share the time; those that kill brokers run alone.
-AT_ONCE = 4
+AT_ONCE = 6
 
 class NothingToRecord(ValueError):
     """There is no real side whose traces could be recorded."""
@@ -38,11 +38,13 @@ def beside_golden(
 
 
 def beside_cluster(
-    scripts: Sequence[Script], bootstrap: str, brokers: real.Brokers | None = None, advance: Advance | None = None
+    scripts: Sequence[Script],
+    cluster: real.Reached,
+    brokers: real.Brokers | None = None,
+    advance: Advance | None = None,
 ) -> list[Outcome]:
-    """Play the scripts on both sides; raises CannotConnect if no cluster answers at HOST:PORT."""
-    cluster = real.connect(bootstrap)
-    traces = _real_traces([one for one in scripts if not why_not(one, cluster, brokers)], cluster, brokers, advance)
+    """Play the scripts on both sides; those that this cluster cannot play say why."""
+    traces = real_traces(scripts, cluster, brokers, advance)
     return [
         judged(one, simulated.trace_of(one), traces[one.name])
         if one.name in traces
@@ -61,11 +63,11 @@ def why_not(script: Script, cluster: real.Reached, brokers: real.Brokers | None)
     return ""
 
 
-def _real_traces(
-    scripts: Iterable[Script], cluster: real.Reached, brokers: real.Brokers | None, advance: Advance | None
+def real_traces(
+    scripts: Iterable[Script], cluster: real.Reached, brokers: real.Brokers | None, advance: Advance | None = None
 ) -> dict[str, Trace]:
-    quiet = [one for one in scripts if one.needs != BROKERS]
-    loud = [one for one in scripts if one.needs == BROKERS]
+    """The traces of the scripts that this cluster can play, by name."""
+    possible = [one for one in scripts if not why_not(one, cluster, brokers)]
     traces: dict[str, Trace] = {}
     lock = threading.Lock()
 
@@ -74,17 +76,28 @@ def _real_traces(
         with lock:
             traces[script.name] = trace
             if advance is not None:
-                advance(len(traces), len(quiet) + len(loud))
+                advance(len(traces), len(possible))
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for done in [pool.submit(play, script) for script in quiet]:
+        for done in [pool.submit(play, one) for one in possible if one.needs != BROKERS]:
             done.result()
-    for script in loud:
-        play(script)
+    for one in possible:
+        if one.needs == BROKERS:
+            play(one)
     return traces
 
 
-def record(outcomes: Iterable[Outcome], folder: Path, kafka: str) -> list[Path]:
-    """Write what the real cluster did as golden traces; a script that did not reach its end is left out."""
-    played = [one for one in outcomes if not one.why_not and not broke_off(one.real)]
-    return [golden.write(one.script, one.real, kafka, real.client_version(), folder) for one in played]
+def record(outcomes: Iterable[Outcome], again: Mapping[str, Trace], folder: Path, kafka: str) -> list[str]:
+    """Write golden traces of what the real cluster did both times; the scripts without one: cut short, or unsteady.
+
+    `again` are the traces of the same scripts, played a second time; `kafka` says what they were played on.
+    """
+    left_out = []
+    for one in outcomes:
+        if one.why_not:
+            continue
+        if broke_off(one.real) or again[one.script.name] != one.real:
+            left_out.append(one.script.name)
+        else:
+            golden.write(one.script, one.real, kafka, real.client_version(), folder)
+    return left_out

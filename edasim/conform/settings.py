@@ -26,10 +26,8 @@ BROKER_SETTINGS: dict[str, str] = {
     "group.consumer.heartbeat.interval.ms": "500",
     "group.consumer.min.session.timeout.ms": "3000",
     "group.consumer.session.timeout.ms": "3000",
-    # Defaults 300000, 30000 and 60000: retention and its clean-up are scripted with seconds.
+    # Default 300000: retention is scripted with seconds.
     "log.retention.check.interval.ms": "500",
-    "log.initial.task.delay.ms": "500",
-    "log.segment.delete.delay.ms": "1000",
     # Default 15000: compaction.
     "log.cleaner.backoff.ms": "500",
     # Default 10000: a transaction that ran into its timeout is aborted when this check next runs.
@@ -37,7 +35,12 @@ BROKER_SETTINGS: dict[str, str] = {
     # Defaults 9000 and 2000: how long a dead broker goes unnoticed.
     "broker.session.timeout.ms": "3000",
     "broker.heartbeat.interval.ms": "500",
-    # A small node.
+}
+
+# What only a real node has: when it begins to look after its logs (defaults 30000 and 60000 ms), and how large it is.
+NODE_SETTINGS: dict[str, str] = {
+    "log.initial.task.delay.ms": "500",
+    "log.segment.delete.delay.ms": "1000",
     "num.network.threads": "2",
     "num.io.threads": "2",
     "log.cleaner.dedupe.buffer.size": "8388608",

@@ -9,6 +9,7 @@ from edasim.conform.script import Kafka, NotReached
 
 POLL_S = 0.05
 PATIENCE_S = 30.0
+BROKERS_ASKED = 6
 # For records with old timestamps, which the default retention of seven days would take away within half a second.
 FOR_EVER = {"retention.ms": "-1"}
 # Scripts commit themselves unless they are about auto commit; heartbeats are frequent, so that a rebalance is noticed
@@ -17,13 +18,18 @@ GROUP = {"auto.offset.reset": "earliest", "enable.auto.commit": False, "heartbea
 
 
 def create(kafka: Kafka, topic: str, partitions: int = 1, **options: Any) -> str:
-    """Create a topic and wait until each partition has a leader; its full name. Options: NewTopic's."""
+    """Create a topic and wait until each partition has a leader; its full name. Options: NewTopic's.
+
+    Whichever broker is asked must know: it is asked several times, as each answer may come from another one.
+    """
     full = kafka.name(topic)
     if "replica_assignment" not in options:
         options["replication_factor"] = options.get("replication_factor", kafka.replicas)
     admin = kafka.AdminClient({})
     admin.create_topics([kafka.NewTopic(full, partitions, **options)])[full].result()
-    wait(kafka, lambda: all(kafka.leader(full, each) > 0 for each in range(partitions)), f"{topic} has leaders")
+    for _ in range(BROKERS_ASKED):
+        wait(kafka, lambda: all(kafka.leader(full, each) > 0 for each in range(partitions)), f"{topic} has leaders")
+        kafka.sleep(POLL_S)
     return full
 
 

@@ -70,11 +70,14 @@ class Verb(IntEnum):
     asked = 46  # a read that followed a confirmed version reached a replica
     replied = 47  # the replica's reply reached the reader
     handed_off = 48  # a replica that failed no more was sent a version that it had declined
+    marked = 50  # the end of a transaction stands in a partition; the number is the offset that its marker takes
+    aborted = 51  # a record turned out to belong to a transaction that was aborted
     led = 56  # a partition can be written to; the number is the node that leads it, 0 while none does that lives
     shrunk = 57  # a replica left a partition's in-sync replicas; the number is its node
     expanded = 58  # a replica came back to a partition's in-sync replicas; the number is its node
-    marked = 59  # the end of a transaction stands in a partition; the number is the offset that its marker takes
-    aborted = 60  # a record turned out to belong to a transaction that was aborted
+    assigned = 60  # a member of a group began to read a partition; the number is the generation or member epoch
+    revoked = 61  # a member reads a partition no more; the number is its generation or member epoch
+    fenced = 62  # a commit was refused, for its sender is no member of the present generation; the number is its own
 
 
 ABOUT_VERSIONS = (
@@ -88,6 +91,9 @@ ABOUT_MARKERS = (Verb.marked,)
 
 ABOUT_NODES = (Verb.led, Verb.shrunk, Verb.expanded)
 """The verbs whose number is that of a broker node."""
+
+ABOUT_MEMBERS = (Verb.rebalanced, Verb.assigned, Verb.revoked, Verb.fenced)
+"""The verbs whose number is a generation of a consumer group or the epoch of a member."""
 
 
 class Place(NamedTuple):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from edasim.core.journal import ABOUT_MARKERS, ABOUT_NODES, ABOUT_VERSIONS, Facts, Place, Verb
+from edasim.core.journal import ABOUT_MARKERS, ABOUT_MEMBERS, ABOUT_NODES, ABOUT_VERSIONS, Facts, Place, Verb
 from edasim.core.message import Message
 from edasim.measure.journey import BROKER, CLIENT, FRONT, Journey, Line
 from edasim.measure.orders import OUTCOMES
@@ -16,8 +16,8 @@ from edasim.measure.reading import NANO
 from edasim.scenario.value import Scenario
 from edasim.simulate import Run
 
-_ABOUT_OFFSETS = (Verb.committed, Verb.rewound, Verb.rebalanced, Verb.recovered, Verb.skipped, Verb.opened,
-                  Verb.half_opened, Verb.closed, *ABOUT_MARKERS, *ABOUT_NODES, *ABOUT_VERSIONS)
+_ABOUT_OFFSETS = (Verb.committed, Verb.rewound, Verb.recovered, Verb.skipped, Verb.opened,
+                  Verb.half_opened, Verb.closed, *ABOUT_MARKERS, *ABOUT_MEMBERS, *ABOUT_NODES, *ABOUT_VERSIONS)
 _ENDS = (Verb.handled, Verb.failed, Verb.crashed)
 _LEAVES = (Verb.dead_lettered, Verb.expired, Verb.dropped)
 _MOVES: dict[Verb, Callable[[Handling, int], None]] = {

@@ -101,7 +101,7 @@ class Layout:
         found = []
         for number, node in enumerate(self.nodes):
             for name in names:
-                wanted = hubs.get(name, ())
+                wanted = hubs.get("broker" if name.startswith("broker-") else name, ())
                 works = node.service == name and node.role in ("work", "hand")
                 if works or node.name == f"producer {name}" or node.name.startswith(wanted or ("\0",)):
                     found.append(number)

@@ -20,15 +20,14 @@ PARTS: Final = ("broker", "database", "gateway")
 """Parts that an architecture has beside the scenario's own services and producers; broker-2 is one of Kafka's nodes."""
 
 _HANDLING: Final = {"service", "broker", "database", "replica"}
-_ENDING: Final = {"service", "producer", "broker", "database", "node"}
-_PROCESSES: Final = {"service", "producer", "broker", "database"}
+_PROCESSES: Final = {"service", "producer", "broker", "database", "node"}
 _LINKED: Final = {"service", "producer", "broker", "database", "gateway"}
 _FITTING: Final = {
     "unavailable": _PROCESSES | {"replica"},
     "failing": _HANDLING,
     "slow": _HANDLING,
-    "crash": _ENDING,
-    "stop": _ENDING,
+    "crash": _PROCESSES,
+    "stop": _PROCESSES,
     "deploy": {"service"},
     "cut": _LINKED,
     "lossy": _LINKED,
@@ -49,6 +48,11 @@ def check_faults(scenario: Scenario) -> Iterator[Finding]:
         elif fault.kind == "deploy" and service is not None and service.workers == math.inf:
             found = f"{fault.target} has unlimited workers, which cannot be replaced one after another"
             yield ("faults", name, "deploy"), f"{found}: give it a number of workers"
+
+
+def is_node(scenario: Scenario, part: str) -> bool:
+    """Whether a fault's target is one of Kafka's brokers."""
+    return _kind_of(scenario, part) == "node"
 
 
 def _part_findings(scenario: Scenario, fault: Fault) -> Iterator[str]:

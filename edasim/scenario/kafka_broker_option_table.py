@@ -14,7 +14,6 @@ _COMPACTION = "set the topic's own option instead"
 _DISK = "files on disk are not modelled"
 _TIERED = "tiered storage is not modelled"
 _FORMAT = "the message format is not modelled"
-_LEADERS = "leaders move only when a broker fails"
 _THREADS = "the broker's threads are not modelled"
 _CONSUMER_PROTOCOL = "groups rebalance by the classic protocol"
 _SHARE = "share groups are not modelled yet"
@@ -27,11 +26,10 @@ TOPIC = table(
     BrokerOption("partitions", "int", 1, "modelled", "of each topic", low=1, high=10_000),
     BrokerOption("replication.factor", "int", 1, "modelled", "brokers that hold each partition", low=1,
                  high=MOST_REPLICAS),
-    BrokerOption("min.insync.replicas", "int", 1, "simplified",
-                 "all replicas are in sync, for nodes do not fail one by one yet",
-                 low=1),
-    BrokerOption("unclean.leader.election.enable", "bool", False, "ignored",
-                 "only replicas in sync become leaders"),
+    BrokerOption("min.insync.replicas", "int", 1, "modelled",
+                 "with fewer in sync acks: all is refused and the high watermark stands still", low=1),
+    BrokerOption("unclean.leader.election.enable", "bool", False, "modelled",
+                 "whether a replica may lead that lacks records, which are lost then"),
     BrokerOption("retention.ms", "duration_ms", _WEEK_MS, "modelled",
                  "checked every log.retention.check.interval.ms", low=-1, high=LONG_MAX),
     BrokerOption("retention.bytes", "bytes", -1, "simplified",
@@ -56,13 +54,14 @@ TOPIC = table(
     BrokerOption("max.compaction.lag.ms", "duration_ms", LONG_MAX, "modelled",
                  "has the cleaner look at a log in time", low=1,
                  high=LONG_MAX),
-    BrokerOption("max.message.bytes", "bytes", 1_048_588, "ignored", "a message may be of any size", low=0),
+    BrokerOption("max.message.bytes", "bytes", 1_048_588, "simplified",
+                 "a batch above it is refused, not split", low=0),
     BrokerOption("compression.type", "enum", "producer", "ignored", "messages keep their size",
                  allowed=("uncompressed", "zstd", "lz4", "snappy", "gzip", "producer")),
     *ignored("messages keep their size", "int", {
         "compression.gzip.level": -1, "compression.lz4.level": 9, "compression.zstd.level": 3}),
-    BrokerOption("message.timestamp.type", "enum", "CreateTime", "ignored",
-                 "a message has the time of its creation",
+    BrokerOption("message.timestamp.type", "enum", "CreateTime", "modelled",
+                 "whose clock stamps a record, for retention and seeking by time",
                  allowed=("CreateTime", "LogAppendTime")),
     BrokerOption("message.timestamp.before.max.ms", "duration_ms", LONG_MAX, "ignored", "clocks agree",
                  low=0, high=LONG_MAX),
@@ -87,10 +86,13 @@ TOPIC = table(
 )
 
 BROKER = table(
-    *ignored("the ISR follows the brokers' lives", "duration_ms", {"replica.lag.time.max.ms": 30_000},
-             high=LONG_MAX),
-    *ignored("a dead broker is noticed by the fault's own time", "duration_ms", {
-        "broker.session.timeout.ms": 9_000, "broker.heartbeat.interval.ms": 2_000}),
+    BrokerOption("replica.lag.time.max.ms", "duration_ms", 30_000, "modelled",
+                 "a replica that lacks a record for so long leaves the ISR; looked at each half of it",
+                 low=1, high=LONG_MAX),
+    BrokerOption("broker.session.timeout.ms", "duration_ms", 9_000, "modelled",
+                 "until a silent broker is fenced and others lead", low=1),
+    BrokerOption("broker.heartbeat.interval.ms", "duration_ms", 2_000, "simplified",
+                 "says when a dead broker was heard of last; a live one is never late", low=1),
     BrokerOption("group.initial.rebalance.delay.ms", "duration_ms", 3_000, "modelled",
                  "how long an empty group waits for others", low=0),
     *ignored("bounds of the consumer's session.timeout.ms", "duration_ms", {
@@ -99,14 +101,19 @@ BROKER = table(
     *ignored(_TOPIC, "int", {"num.partitions": 1, "default.replication.factor": 1, "min.insync.replicas": 1},
              low=1),
     *ignored(_TOPIC, "bool", {"auto.create.topics.enable": True, "delete.topic.enable": True}),
-    *ignored("only replicas in sync become leaders", "bool", {"unclean.leader.election.enable": False}),
-    *ignored("only replicas in sync become leaders", "bool", {"eligible.leader.replicas.enable": False},
-             until="4.0"),
-    BrokerOption("eligible.leader.replicas.version", "int", {"4.0": 0, "4.3": 1}, "ignored",
-                 "only replicas in sync become leaders", low=0, high=1, since="4.0"),
-    *ignored(_LEADERS, "bool", {"auto.leader.rebalance.enable": True, "controlled.shutdown.enable": True}),
-    *ignored(_LEADERS, "int", {"leader.imbalance.per.broker.percentage": 10,
-                               "leader.imbalance.check.interval.seconds": 300}),
+    *ignored(_TOPIC, "bool", {"unclean.leader.election.enable": False}),
+    BrokerOption("eligible.leader.replicas.enable", "bool", False, "modelled",
+                 "who left an ISR below its minimum may lead all the same", until="4.0"),
+    BrokerOption("eligible.leader.replicas.version", "int", {"4.0": 0, "4.3": 1}, "modelled",
+                 "who left an ISR below its minimum may lead all the same", low=0, high=1, since="4.0"),
+    BrokerOption("auto.leader.rebalance.enable", "bool", True, "modelled",
+                 "leadership goes back to a partition's first replica"),
+    BrokerOption("leader.imbalance.check.interval.seconds", "int", 300, "modelled", "from a drawn phase on", low=1),
+    *ignored("KRaft's controller does not look at it", "int", {"leader.imbalance.per.broker.percentage": 10}),
+    BrokerOption("controlled.shutdown.enable", "bool", True, "modelled",
+                 "a broker that is stopped hands its leadership over first"),
+    BrokerOption("replica.fetch.max.bytes", "bytes", 1_048_576, "simplified",
+                 "for each partition, while a replica catches up", low=0),
     BrokerOption("log.retention.check.interval.ms", "duration_ms", 300_000, "modelled",
                  "from a drawn phase on", low=1, high=LONG_MAX),
     *ignored(_RETENTION, "duration_ms", {"log.retention.ms": None, "log.roll.ms": None}, low=-1,
@@ -142,8 +149,7 @@ BROKER = table(
         "replica.fetch.wait.max.ms": 500, "replica.fetch.backoff.ms": 1_000,
         "replica.socket.timeout.ms": 30_000}),
     *ignored("a follower copies after one hop", "bytes", {
-        "replica.fetch.min.bytes": 1, "replica.fetch.max.bytes": 1_048_576,
-        "replica.fetch.response.max.bytes": 10_485_760}, low=0),
+        "replica.fetch.min.bytes": 1, "replica.fetch.response.max.bytes": 10_485_760}, low=0),
     *ignored(_THREADS, "int", {
         "num.network.threads": 3, "num.io.threads": 8, "num.replica.fetchers": 1, "background.threads": 10,
         "num.recovery.threads.per.data.dir": {"3.9": 1, "4.0": 2}, "queued.max.requests": 500}, low=1),

@@ -12,7 +12,9 @@ _SECURITY = "security is not modelled"
 _NETWORK = "connections are not modelled: a link is a latency and may lose messages"
 _METRICS = "edasim measures from its own journal"
 _CODE = "names Java code"
-_METADATA = "clients always know the current leaders"
+_METADATA = "metadata is asked for when a connection breaks or a leader refuses"
+_RECONNECTS = "between two questions for metadata while a broker or a leader is missing"
+_MEMORY = "counted where a fault hits the broker or it is written; who is blocked waits in line, a service goes on"
 
 _SECRETS = (
     "ssl.key.password", "ssl.keystore.certificate.chain", "ssl.keystore.key", "ssl.keystore.location",
@@ -46,8 +48,10 @@ _CLIENT = (
     *ignored(_CODE, "list", {"interceptor.classes": (), "config.providers": ()}),
     *ignored(_NETWORK, "list", {"bootstrap.servers": ()}),
     *ignored(_NETWORK, "bytes", {"send.buffer.bytes": 131_072}, low=-1),
+    BrokerOption("reconnect.backoff.ms", "duration_ms", 50, "simplified", _RECONNECTS, low=0, high=LONG_MAX),
+    BrokerOption("reconnect.backoff.max.ms", "duration_ms", 1_000, "simplified", _RECONNECTS, low=0, high=LONG_MAX),
     *ignored(_NETWORK, "duration_ms", {
-        "reconnect.backoff.ms": 50, "reconnect.backoff.max.ms": 1_000, "connections.max.idle.ms": 540_000,
+        "connections.max.idle.ms": 540_000,
         "socket.connection.setup.timeout.ms": 10_000, "socket.connection.setup.timeout.max.ms": 30_000,
     }, low=0, high=LONG_MAX),
     *ignored(_METRICS, "duration_ms", {"metrics.sample.window.ms": 30_000}, low=0, high=LONG_MAX),
@@ -74,11 +78,11 @@ PRODUCER = table(
                  low=0),
     BrokerOption("max.in.flight.requests.per.connection", "int", 5, "modelled",
                  "unanswered requests at once", low=1),
-    BrokerOption("buffer.memory", "bytes", 33_554_432, "ignored", "the producer never runs out of memory",
-                 low=0, high=LONG_MAX),
-    BrokerOption("max.block.ms", "duration_ms", 60_000, "ignored", "the producer never runs out of memory",
-                 low=0, high=LONG_MAX),
-    BrokerOption("max.request.size", "bytes", 1_048_576, "ignored", "a request may be of any size", low=0),
+    BrokerOption("buffer.memory", "bytes", 33_554_432, "simplified", _MEMORY, low=0, high=LONG_MAX),
+    BrokerOption("max.block.ms", "duration_ms", 60_000, "simplified", _MEMORY, low=0, high=LONG_MAX),
+    BrokerOption("max.request.size", "bytes", 1_048_576, "modelled",
+                 "a larger message is refused, a full request leaves the rest to the next; headers are not counted",
+                 low=0),
     BrokerOption("transactional.id", "str", None, "ignored",
                  "write transactions: true, by which each worker of a service has an id of its own"),
     BrokerOption("transaction.timeout.ms", "duration_ms", 60_000, "modelled",
@@ -155,8 +159,9 @@ CONSUMER = table(
                  allowed=("batch_optimized", "record_limit"), since="4.3"),
     *ignored("commits and fetches are retried at once", "duration_ms",
              {"retry.backoff.ms": 100, "retry.backoff.max.ms": 1_000}, low=0, high=LONG_MAX),
-    *ignored("a consumer waits for its broker", "duration_ms",
-             {"request.timeout.ms": 30_000, "default.api.timeout.ms": 60_000}, low=0),
+    BrokerOption("request.timeout.ms", "duration_ms", 30_000, "simplified",
+                 "how long a consumer waits for a leader that is stuck; a commit waits for ever", low=0),
+    *ignored("a consumer waits for its broker", "duration_ms", {"default.api.timeout.ms": 60_000}, low=0),
     *ignored(_NETWORK, "bytes", {"receive.buffer.bytes": 65_536}, low=-1),
     *ignored(_CODE, "str", {"key.deserializer": None, "value.deserializer": None}),
     *_CLIENT,

@@ -106,6 +106,8 @@ class Repeating:
                 for fault in self._faults(kind, name):
                     if fault.workers is None or fault.workers >= service.workers:
                         yield fault
+            if service.workers == 1:
+                yield from self._faults("deploy", name)
 
     def _replicas_failing(self, name: str) -> Iterator[Fault]:
         """The faults of a service's replicas, each as if it failed the writes, where all together can fail one."""
@@ -118,6 +120,9 @@ class Repeating:
 
     def _length_s(self, fault: Fault) -> float:
         left_s = max(0.0, self._whole_s - (fault.at or 0) / SECOND_NS)
+        if fault.kind == "deploy":
+            # Of a service with one worker, which is the only deploy that is asked about.
+            return min(left_s, (fault.rolling or 0) / SECOND_NS)
         return left_s if fault.for_ is None else min(left_s, _typical_s(fault.for_))
 
     def _met(self, fault: Fault) -> float:

@@ -9,6 +9,7 @@ from edasim.scenario.architecture_options import KafkaOptions, MonolithOptions, 
 from edasim.scenario.broker_options import fidelity_notes, resolve
 from edasim.scenario.deduplication import Memory
 from edasim.scenario.fault import Fault
+from edasim.scenario.fault_checking import is_node
 from edasim.scenario.retry_policy import Budget, Retry
 from edasim.scenario.sharing import unused
 from edasim.scenario.store import Store
@@ -152,9 +153,10 @@ class Description:
     def missing(self, architecture: str) -> list[str]:
         """The faults on parts that an architecture lacks."""
         parts: frozenset[str] = BUILDERS[architecture].parts  # type: ignore[attr-defined]
-        return [
-            name for name, fault in self.scenario.faults.items() if fault.target in _PARTS and fault.target not in parts
-        ]
+        faults = self.scenario.faults.items()
+        lacking = [name for name, fault in faults if fault.target in _PARTS and fault.target not in parts]
+        nodes = [name for name, fault in faults if architecture != "kafka" and is_node(self.scenario, fault.target)]
+        return lacking + nodes
 
     def wiring(self, architecture: str) -> str:
         """How the scenario is built in an architecture, with what of it is not modelled."""

@@ -194,8 +194,7 @@ class Cluster:
     def _append_in_transaction(self, request: Request, batch: Batch) -> None:
         producer, partition = request.producer, batch.partition
         assert isinstance(partition, SegmentedPartition), "transactions need topics with segments"
-        if self._lacks_key(batch):
-            self._fail(request, batch, "INVALID_RECORD")
+        if partition.picky and self._refused_for_good(request, batch):
             return
         error = self.transactions.admits(producer.id, batch.epoch, partition)
         if error == CONCURRENT:
@@ -221,18 +220,19 @@ class Cluster:
             batch.partition.deduplicated(record[0].id)
         return True
 
-    @staticmethod
-    def _lacks_key(batch: Batch) -> bool:
-        # Source: LogValidator, which refuses the whole batch.
-        return batch.partition.compacted and any(record[0].key is None for record in batch.records)
+    def _refused_for_good(self, request: Request, batch: Batch) -> bool:
+        assert isinstance(batch.partition, SegmentedPartition), "no other is picky"
+        error = batch.partition.refusal(batch)
+        if error:
+            self._fail(request, batch, error)
+        return bool(error)
 
     def _fail(self, request: Request, batch: Batch, error: str) -> None:
         request.failed = {**(request.failed or {}), batch: error}
 
     def _append(self, request: Request, batch: Batch) -> None:
         producer, partition = request.producer, batch.partition
-        if partition.compacted and self._lacks_key(batch):
-            self._fail(request, batch, "INVALID_RECORD")
+        if partition.picky and self._refused_for_good(request, batch):
             return
         if producer.idempotent:
             known = partition.producer_state(producer.id, batch.epoch)

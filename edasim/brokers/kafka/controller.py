@@ -120,7 +120,7 @@ class Controller:
         """A node has fallen silent: it is fenced broker.session.timeout.ms after its last heartbeat."""
         due_ns = node.last_heartbeat_ns(self.clock.now_ns, self.heartbeat_ns) + self.session_ns
         node.session_until_ns = due_ns = max(due_ns, self.clock.now_ns)
-        self.clock.at(due_ns, lambda: None if node.alive or node.session_until_ns > due_ns else self.fence(node))
+        self.clock.at(due_ns, lambda: None if node.answers or node.session_until_ns > due_ns else self.fence(node))
 
     def fence(self, node: Node) -> None:
         """A node is out: it leads nothing, and is in no ISR."""
@@ -177,9 +177,13 @@ class Controller:
             partition.registered = after
             self.cluster.after_hop(lambda: partition.apply(after))
 
+    def prefer(self, partition: ReplicatedPartition) -> None:
+        """Leadership goes back to the first replica of a partition, if that is in sync again."""
+        if partition.registered.leader not in (None, partition.rules.replicas[0]):
+            self._change(partition, partition.registered.isr, preferred=True)
+
     def _balance(self) -> None:
-        """Leadership goes back to the first replica of each partition, where that is in sync again."""
+        """From time to time every first replica that is in sync leads again."""
         for partition in self.cluster.partitions():
-            if partition.registered.leader not in (None, partition.rules.replicas[0]):
-                self._change(partition, partition.registered.isr, preferred=True)
+            self.prefer(partition)
         self.clock.at(self.clock.now_ns + self._balance_ns, self._balance)

@@ -118,6 +118,7 @@ class FailoverProducer(BoundedProducer):
     def _request_failed(self, request: Request) -> None:
         super()._request_failed(request)
         self._part()
+        self.metadata.refresh()
 
     def _hear(self, batch: Batch, error: str) -> None:
         """A batch was refused: learn from the error what there is to learn."""

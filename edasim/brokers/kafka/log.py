@@ -84,6 +84,8 @@ class Partition:
     """
 
     compacted = False
+    picky = False
+    """Whether there are batches that it refuses for good."""
     log_start = 0
     """The lowest offset that can be read."""
 

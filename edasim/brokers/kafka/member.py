@@ -1,84 +1,50 @@
-"""One member of a consumer group: the poll loop, positions, and commits."""
+"""One member of a consumer group: heartbeats, joining, what it is assigned, and how it comes to lose that."""
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from edasim.brokers.kafka.fetch import Fetch
-from edasim.brokers.kafka.log import FIRST, Partition, Record
+from edasim.brokers.kafka.log import Partition
+from edasim.brokers.kafka.polling import MILLISECOND, Poller
 from edasim.brokers.kafka.progress import Progress
-from edasim.core.clock import Signal, Stage, Timer
+from edasim.core.clock import Signal
 from edasim.core.link import CALL, RECONNECT_NS, Call, Link
 from edasim.core.world import World
 
 if TYPE_CHECKING:
-    from edasim.brokers.kafka.group import Group
+    from edasim.brokers.kafka.group_offsets import GroupOffsets
 
-MILLISECOND = 1_000_000
+RETRY_NS = 100 * MILLISECOND
+"""retry.backoff.ms: how long a consumer waits before it makes a commit again that was refused for the moment."""
 
 
-class Member:
+class Member(Poller):
     """A consumer client.  `options` are resolved consumer options by their real names.
 
     The application calls `poll` when it has handled what the last poll returned; when a poll returns something,
     `on_record` is given the first record and the others are in `polled` (committed beforehand if `commit_before`).
-    `assigned` says per partition how far it has come.
+    `assigned` says per partition how far it has come; `instance` is its group.instance.id (None: a dynamic member).
+
+    What an application does: `poll`, `consumed` (its positions), `commit` (what polls returned, or given offsets; the
+    group's answer is a refusal or nothing), `seek`, `pause`, `resume`, `rest` (leave a poll that waits in vain), `die`
+    (crash; then `Group.lose`, or `Group.leave` for a close).  What its group says: `assign` (a share, taken in a poll),
+    `commit_refused` (Kafka's name of an error).  For who drives a member by hand: `rejoin_pending`, `generation`,
+    `_applied` (a share has been taken over), `_poll_interval_over`.  Committed offsets are `Group.committed`.
     """
 
-    # More than 30 attributes in a dict would be slow to look up.
-    __slots__ = (
-        "_assignment", "_born_ns", "_commit_due", "_committer", "_evicted", "_fetching", "_heartbeat_phase_ns",
-        "_leaves_out", "_next_auto_commit_ns", "_silent_since_ns", "_wake", "_waker", "alive", "assigned",
-        "auto_commit", "auto_commit_ns", "buffer", "clock", "commit_before", "fetch", "fetch_max_wait_ns",
-        "fetch_min_bytes", "fetched", "generation", "group", "heartbeat_ns", "max_poll_records", "name",
-        "on_failure", "on_record", "partition_fetch_bytes", "paused", "polled", "polling", "reads_committed",
-        "rejoin_pending", "session_ns", "settled", "to_broker", "to_client", "world",
-    )
+    __slots__ = ("_born_ns", "_evicted", "_heartbeat_phase_ns", "_silent_since_ns", "heartbeat_ns", "instance",
+                 "session_ns")
 
-    def __init__(self, world: World, group: Group, name: str, links: tuple[Link, Link],
+    def __init__(self, world: World, group: GroupOffsets, name: str, links: tuple[Link, Link],
                  options: Mapping[str, Any]) -> None:
-        self.world = world
-        self.clock = world.clock
-        self.group = group
-        self.name = name
-        self.to_broker, self.to_client = links
-        self.max_poll_records: int = options["max.poll.records"]
-        self.fetch_min_bytes: int = options["fetch.min.bytes"]
-        self.fetch_max_wait_ns: int = options["fetch.max.wait.ms"] * MILLISECOND
-        self.partition_fetch_bytes: int = options["max.partition.fetch.bytes"]
-        self.auto_commit: bool = options["enable.auto.commit"]
-        self.auto_commit_ns: int = options["auto.commit.interval.ms"] * MILLISECOND
-        self.heartbeat_ns: int = options["heartbeat.interval.ms"] * MILLISECOND
-        self.session_ns: int = options["session.timeout.ms"] * MILLISECOND
-        self.reads_committed: bool = options["isolation.level"] == "read_committed"
-        self.paused: set[Partition] = set()
-        """Partitions that stay assigned and are not read at present."""
+        super().__init__(world, group, name, links, options)
+        self.instance: str | None = None
+        self.heartbeat_ns, self.session_ns = group.heartbeat_times_ns(options)
         self._born_ns = world.clock.now_ns
         phase = world.draws.sequential("phase", name)
         self._heartbeat_phase_ns: int = world.clock.now_ns + round(phase.draw() * self.heartbeat_ns)
         self._next_auto_commit_ns = world.clock.now_ns + round(phase.draw() * self.auto_commit_ns)
-        self.on_record: Callable[[Record], None] = lambda record: None
-        self.on_failure: Callable[[], None] = self._fail
-        """What the application does when a poll raises: by default it ends."""
-        self.commit_before = False
-        self.alive = True
-        self.generation = -1
-        self.assigned: dict[Partition, Progress] = {}
-        self.settled: dict[Partition, int] = {}
-        self.buffer: list[tuple[Progress, list[Record]]] = []
-        self.polled: deque[Record] = deque()
-        self.polling = False
-        self.rejoin_pending = False
-        self.fetch: Fetch = group.fetch_kind(self)
-        self._fetching = False
-        self._leaves_out = False
-        self._assignment: tuple[Mapping[Partition, int], int] | None = None
-        self._committer = Timer(self)
-        self._commit_due: Stage = self._auto_commit_due
-        self._waker = Timer(self)
-        self._wake: Stage = self._wake_up
-        self.fetched: Stage = self._on_fetched
+        self.on_failure = self._fail
         self.to_broker.on_lost = self.to_client.on_lost = self._transmission_lost
         self.to_broker.on_cut = self._cut_off
         self._evicted = False
@@ -95,6 +61,10 @@ class Member:
         """The last heartbeat until now (joining counts as one)."""
         since = self.clock.now_ns - self._heartbeat_phase_ns
         return max(self._heartbeat_phase_ns + (since // self.heartbeat_ns) * self.heartbeat_ns, self._born_ns)
+
+    def begin_heartbeats(self) -> None:
+        """One is sent now, out of turn; the next follows an interval later."""
+        self._heartbeat_phase_ns = self.clock.now_ns
 
     def _cut_off(self, is_cut: bool) -> None:
         """Nothing is heard of a member that is cut off: after session.timeout.ms the group goes on without it."""
@@ -118,10 +88,16 @@ class Member:
                 self._join_anew()
 
     def _join_anew(self) -> None:
-        self._evicted = False
+        self._evicted = self.rejoin_pending = False
         self._assignment = None
         self.revoke_all()
         self.group.join(self)
+
+    def _poll_interval_over(self) -> None:
+        # Its heartbeats go on, but the client itself says goodbye; a static member only falls silent.
+        if not self._evicted:
+            self._evicted = self.rejoin_pending = True
+            self.group.leave(self)
 
     # --- assignment -------------------------------------------------------------------------------------------
 
@@ -130,10 +106,10 @@ class Member:
 
         It takes effect in a poll, as all of the protocol does: a member at work first finishes what it has.
         """
-        if not self.polling and self.assigned:
-            self._assignment = (partitions, generation)
-            return
         self.generation = generation
+        if not self.polling and self.assigned:
+            self._assignment = partitions
+            return
         lost = [partition for partition in self.assigned if partition not in partitions]
         if lost and self.auto_commit:
             self.commit({partition: self.assigned[partition].consumed for partition in lost})
@@ -144,10 +120,15 @@ class Member:
                 progress = Progress(self, partition, offset, self.group.deliveries[partition])
                 self.assigned[partition] = progress
                 partition.readers = (*partition.readers, progress)
-        self.rejoin_pending = False
+                self.group.gave(partition, self)
         self._discard_fetch()
-        if self.polling:
+        self._applied(lost)
+        if self.polling and not self.rejoin_pending:
             self._look_for_records()
+
+    def _applied(self, lost: list[Partition]) -> None:
+        """What the group said is done."""
+        self.group.applied(self, lost)
 
     def revoke_all(self) -> None:
         """Give up everything, as the eager protocol has it before a member joins again."""
@@ -158,200 +139,26 @@ class Member:
     def _revoke(self, partition: Partition) -> None:
         progress = self.assigned.pop(partition)
         partition.readers = tuple(reader for reader in partition.readers if reader is not progress)
+        self.group.took(partition, self)
         self._drop_records(progress)
 
-    def _drop_records(self, progress: Progress) -> None:
-        self.buffer = [(other, records) for other, records in self.buffer if other is not progress]
-        # In place: the application reads from this very deque.
-        kept = [record for record in self.polled if record.partition is not progress.partition]
-        self.polled.clear()
-        self.polled.extend(kept)
-
-    def _discard_fetch(self) -> None:
-        # One that is under way is not waited for any more; a new one takes its place.
-        if self._fetching:
-            self._fetching = False
-            self.fetch.waiting = False
-            self.fetch = self.group.fetch_kind(self)
-        self.fetch.news = True
-
-    # --- the poll loop ----------------------------------------------------------------------------------------
-
-    def poll(self) -> None:
-        """Ask for records; `on_record` gets the first of them, which may be at once."""
-        if self.auto_commit and self.clock._now >= self._next_auto_commit_ns:
-            self.commit()
-        self.polling = True
+    def _serve_group(self) -> bool:
+        """What a poll has to do for the group first; True when nothing is to be read in it."""
         if self._assignment is not None:
             assignment, self._assignment = self._assignment, None
-            self.assign(*assignment)
-            return
+            self.assign(assignment, self.generation)
+            if not self.polling or not self.rejoin_pending:
+                return True
         if self.rejoin_pending:
             if self._evicted:
                 self._join_anew()
             else:
                 self.group.member_ready(self)
             # Without latency the group may have answered, and an assignment begun, within the call.
-            if not self.polling or self.rejoin_pending:
-                return
-        if self.buffer or not self._fetching:
-            self._look_for_records()
+            return not self.polling or self.rejoin_pending
+        return False
 
-    def _look_for_records(self) -> None:
-        if self.buffer:
-            self._take_from_buffer()
-        if self.polled:
-            self._return_from_poll()
-            return
-        if not self._fetching:
-            self._send_fetch()
-        if self.buffer:
-            self._wake_at(min(records[0].retry.due_ns for _, records in self.buffer))
-
-    def _return_from_poll(self) -> None:
-        self.polling = False
-        if self.auto_commit and self._committer.stage is None:
-            self._arm_commit()
-        if not self._fetching:
-            self._send_fetch()
-        if self.commit_before:
-            self.commit()
-        on_record = self.on_record
-        on_record(self.polled.popleft())
-
-    def give_again(self, record: Record) -> None:
-        """What the broker knew of a record's handling is lost: the application gets it once more."""
-        if not self.alive or record.partition not in self.assigned:
-            return
-        self.assigned[record.partition].deliveries.redelivered(record.message.id)
-        self.polled.appendleft(record)
-        if self.polling and not self.rejoin_pending:
-            self._return_from_poll()
-
-    def _take_from_buffer(self) -> None:
-        now = self.clock._now
-        room = self.max_poll_records
-        hand_over = self.polled.append
-        kept = []
-        for progress, records in self.buffer:
-            deliveries = progress.deliveries
-            taken = 0
-            for record in records:
-                if taken == room or (record.retry is not FIRST and record.retry.due_ns > now):
-                    kept.append((progress, records[taken:]))
-                    break
-                taken += 1
-                hand_over(record)
-                progress.consumed = offset = record.offset + 1
-                first = offset > deliveries.upto
-                if first:
-                    deliveries.upto = offset
-                (deliveries.delivered if first else deliveries.redelivered)(record.message.id)
-            room -= taken
-        if self._leaves_out and len(kept) < len(self.buffer):
-            # A partition goes on: the request that left it out is replaced.
-            self._discard_fetch()
-        self.buffer = kept
-
-    def _wake_at(self, due_ns: int) -> None:
-        # A record of a retry topic is not due yet: its partition is paused until it is.
-        self._waker = self._waker.cancelled()
-        self.clock.arm_timer(self._waker, self._wake, max(0, due_ns - self.clock.now_ns))
-
-    def _wake_up(self, _: Signal) -> None:
-        if self.alive and self.polling and not self.rejoin_pending:
-            self._look_for_records()
-
-    def _send_fetch(self) -> None:
-        asked = self.assigned
-        if self.paused:
-            asked = {partition: progress for partition, progress in asked.items() if partition not in self.paused}
-        if self.buffer:
-            # Nothing is asked for while something is at hand; what is not due yet is paused, and left out.
-            now = self.clock.now_ns
-            if any(records[0].retry.due_ns <= now for _, records in self.buffer):
-                return
-            paused = [progress for progress, _ in self.buffer]
-            asked = {partition: progress for partition, progress in asked.items() if progress not in paused}
-        if asked:
-            self._fetching = True
-            self._leaves_out = asked is not self.assigned
-            self.fetch.send(asked)
-
-    def _on_fetched(self, fetch: Fetch) -> None:
-        if fetch is not self.fetch:
-            return
-        self._fetching = False
-        self.buffer += fetch.answer
-        # As in the Java client, only a poll collects what has arrived and asks for more.
-        if self.polling and not self.rejoin_pending:
-            self._look_for_records()
-
-    def pause(self, *partitions: Partition) -> None:
-        """Read no more of these until `resume`; they stay assigned, and what is buffered of them is fetched again."""
-        self.paused.update(partitions)
-        for partition in partitions:
-            if partition in self.assigned:
-                self._drop_records(self.assigned[partition])
-        self._fetch_anew()
-
-    def resume(self, *partitions: Partition) -> None:
-        """Read these on from where they are."""
-        self.paused.difference_update(partitions)
-        self._fetch_anew()
-
-    def _fetch_anew(self) -> None:
-        self._discard_fetch()
-        if self.polling and not self.rejoin_pending:
-            self._look_for_records()
-
-    def rest(self) -> None:
-        """A poll has waited in vain, and the application does something else before the next one."""
-        self.polling = False
-
-    def seek(self, partition: Partition, offset: int) -> None:
-        """Read on from another offset (what the log does not have is for auto.offset.reset to decide); what is buffered
-        of the partition is thrown away.
-        """
-        assert offset >= 0, "an offset counts from 0"
-        assert partition in self.assigned, "only an assigned partition can be sought in"
-        self._discard_fetch()
-        progress = self.assigned[partition]
-        self._drop_records(progress)
-        progress.consumed = offset
-        if self.polling and not self.rejoin_pending:
-            self._look_for_records()
-
-    # --- commits ----------------------------------------------------------------------------------------------
-
-    def consumed(self) -> dict[Partition, int]:
-        """For each partition the offset after the last record that a poll returned: what a commit may say."""
-        return {partition: progress.consumed for partition, progress in self.assigned.items()}
-
-    def commit(self, upto: Mapping[Partition, int] | None = None) -> None:
-        """Commit offsets, by default what polls have returned; the group applies them when they arrive."""
-        self._next_auto_commit_ns = self.clock.now_ns + self.auto_commit_ns
-        wanted = self.consumed() if upto is None else upto
-        offsets = {
-            partition: offset for partition, offset in wanted.items()
-            if partition in self.assigned and offset != self.assigned[partition].committing
-        }
-        if offsets:
-            for partition, offset in offsets.items():
-                self.assigned[partition].committing = offset
-            self.settled.update(wanted)
-            self.to_broker.send(Call(self.group.commit, (self, self.generation, offsets)), CALL)
-
-    def _arm_commit(self) -> None:
-        self.clock.arm_timer(self._committer, self._commit_due, max(0, self._next_auto_commit_ns - self.clock.now_ns))
-
-    def _auto_commit_due(self, _: Signal) -> None:
-        # A consumer that waits in poll commits on time; one that works commits at its next poll.
-        # One that is at work commits at its next poll, if the interval is over then.
-        if self.alive and self.clock.now_ns < self._next_auto_commit_ns:
-            self._arm_commit()
-        elif self.alive and self.polling:
-            self.commit()
+    # --- connections that break -------------------------------------------------------------------------------
 
     def _transmission_lost(self, signal: Signal) -> None:
         """The connection broke: what was asked is asked again on the next one."""
@@ -373,6 +180,25 @@ class Member:
         else:
             link = self.to_client if call.action == self.group.assigned else self.to_broker
             self.clock.at(due_ns, lambda: link.send(call, CALL) if self.alive else None)
+
+    def commit_refused(self, error: str) -> None:
+        """The coordinator did not take a commit, or does not take this member at all; the error by Kafka's name.
+
+        While members join or an epoch is on its way it is made again; who is out joins anew when it next polls; who was
+        replaced by another with the same group.instance.id ends.  Source: OffsetCommitResponseHandler in apache/kafka.
+        """
+        if not self.alive or self._evicted:
+            return
+        if error == "FENCED_INSTANCE_ID":
+            self.on_failure()
+        elif error in ("REBALANCE_IN_PROGRESS", "STALE_MEMBER_EPOCH"):
+            for partition, progress in self.assigned.items():
+                progress.committing = min(progress.committing, self.group.committed[partition])
+            self.clock.at(self.clock.now_ns + RETRY_NS, self._commit_again)
+        else:
+            self._evicted = self.rejoin_pending = True
+            if self.polling:
+                self._join_anew()
 
     def _commit_again(self) -> None:
         if self.alive:

@@ -56,6 +56,7 @@ class Metadata(dict[Partition, int]):
         self.to_broker, self.to_client = links
         self.standing = standing
         self.unreachable = {node.index for node in cluster.brokers if not node.alive}
+        self._request_timeout_ns: int = options["request.timeout.ms"] * MILLISECOND
         self._backoff_ns: int = options["reconnect.backoff.ms"] * MILLISECOND
         self._backoff_max_ns: int = options["reconnect.backoff.max.ms"] * MILLISECOND
         self._jitter = cluster.world.draws.sequential("reconnect backoff", name)
@@ -91,6 +92,12 @@ class Metadata(dict[Partition, int]):
         if self.standing and partition in self and self.client.alive:
             self.to_client.send(Call(self.learn, (partition, self.cluster.published(partition))), CALL)
 
+    def leader_silent(self, partition: ReplicatedPartition, since_ns: int) -> None:
+        """Who has a request standing at a leader that is stuck gives it up after request.timeout.ms, and asks."""
+        if self.standing and partition in self:
+            due_ns = max(self.clock.now_ns, since_ns + self._request_timeout_ns)
+            self.clock.at(due_ns, lambda: self.refresh() if self.client.alive else None)
+
     def learn(self, news: tuple[Partition, int]) -> None:
         """A refusal said who leads a partition now."""
         partition, leader = news
@@ -124,7 +131,7 @@ class Metadata(dict[Partition, int]):
             self._asking = False
 
     def _at_broker(self, _: None) -> None:
-        alive = frozenset(node.index for node in self.cluster.brokers if node.alive)
+        alive = frozenset(node.index for node in self.cluster.brokers if node.answers)
         if alive:
             leaders = {partition: self.cluster.published(partition) for partition in self}
             self.to_client.send(Call(self._answered, (leaders, alive)), CALL)

@@ -25,7 +25,7 @@ class Request(Signal):
 
     `first` is the request that this one repeats, `waiting` counts the batches without their acks, `refused`
     holds those that the broker did not take, `failed` those that it will never take, with Kafka's name of the error;
-    where nodes can fail, `errors` says why one was refused, by Kafka's names.
+    where nodes can fail, `errors` says why the others were refused, by Kafka's names.
     """
 
     __slots__ = ("batches", "errors", "failed", "first", "node", "producer", "refused", "sent_ns", "waiting")

@@ -7,12 +7,14 @@ of its last one while it has none.  What a follower has not appended when its le
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from edasim.brokers.kafka.controller import Registration, Rules
 from edasim.brokers.kafka.leader_state import LeaderState
 from edasim.brokers.kafka.nodes import NOWHERE, Node
+from edasim.brokers.kafka.producer import Request
 from edasim.brokers.kafka.segments import SegmentedPartition
 from edasim.brokers.kafka.stability import Marker
 from edasim.brokers.kafka.truncation import Ending, cut, restore
@@ -23,9 +25,8 @@ from edasim.core.journal import Place, Verb
 from edasim.core.world import World
 
 if TYPE_CHECKING:
-    from edasim.brokers.kafka.group import Group
+    from edasim.brokers.kafka.group_offsets import GroupOffsets
     from edasim.brokers.kafka.log import ProducerState
-    from edasim.brokers.kafka.producer import Request
     from edasim.brokers.kafka.replication import ReplicatedCluster
 
 NOT_LEADER = "NOT_LEADER_OR_FOLLOWER"
@@ -90,7 +91,7 @@ class ReplicatedPartition(SegmentedPartition):
         self.leader = self._replica(in_sync[0])
         self.serving = in_sync[0] if self.leader.node.alive else NOWHERE
         self.joining: set[int] = set()
-        self.groups: list[Group] = []
+        self.groups: list[GroupOffsets] = []
         self.lost_records = 0
         """How many records were cut off because a leader did not have them."""
         self._cut_offsets = 0
@@ -183,7 +184,7 @@ class ReplicatedPartition(SegmentedPartition):
         """A follower begins to fetch from the leader; what it has that the leader has not, it gives up."""
         replica.stop()
         replica.stray = None
-        if self.serving != NOWHERE and replica is not self.leader and replica.node.alive:
+        if self.serving != NOWHERE and replica is not self.leader and replica.node.answers:
             self._transmit(Copy(replica, self._round_end(replica)))
 
     def _fetch_on(self, replica: Replica) -> None:
@@ -212,7 +213,7 @@ class ReplicatedPartition(SegmentedPartition):
     def alteration_refused(self) -> None:
         """The controller did not take what the leader asked for."""
         self.joining -= set(self.isr)
-        self.joining = {index for index in self.joining if self.cluster.brokers[index].alive}
+        self.joining = {index for index in self.joining if self.cluster.brokers[index].answers}
 
     def check_lag(self, most_ns: int) -> None:
         """Who lacks what has been there for longer than replica.lag.time.max.ms leaves the ISR."""
@@ -252,24 +253,27 @@ class ReplicatedPartition(SegmentedPartition):
                 self._expanded(index + 1)
         self.joining -= set(news.isr)
         if news.epoch != before.epoch:
-            self._change_leader(news.leader)
+            self._change_leader(news.leader, before.leader)
         self._move_watermark()
 
-    def _change_leader(self, index: int | None) -> None:
+    def _change_leader(self, index: int | None, before: int | None) -> None:
         self.fail_waiting()
         self.joining.clear()
         for replica in self.replicas:
             replica.stop()
         if index is not None:
             self._take_over(self._replica(index))
-        self._serve(NOWHERE if index is None or not self.leader.node.alive else index)
+        self._serve(NOWHERE if index is None or not self.leader.node.answers else index)
         lost_markers, self._lost_markers = self._lost_markers, []
         for marker in lost_markers:
             self.cluster.transactions.mark_again(self, marker.producer, marker.committed)
+        self._follow_all()
+        self.cluster.leader_changed(self, before)
+
+    def _follow_all(self) -> None:
         for replica in self.replicas:
-            if replica is not self.leader and replica.node.alive and self.serving != NOWHERE:
+            if replica is not self.leader and replica.node.answers and self.serving != NOWHERE:
                 self.follow(replica)
-        self.cluster.leader_changed(self)
 
     def _serve(self, index: int) -> None:
         if index != self.serving:
@@ -280,12 +284,44 @@ class ReplicatedPartition(SegmentedPartition):
 
     def fail_waiting(self) -> None:
         """Who waits for acknowledgements at a leader that is none any more is told so."""
-        waiting = list(self._waiting_producers)
-        self._waiting_producers.clear()
+        waiting = [one for one in self._waiting_producers if isinstance(one[2], Request)]
+        self._waiting_producers = deque(one for one in self._waiting_producers if not isinstance(one[2], Request))
         for _, tell, request in waiting:
-            if self.cluster.brokers[request.node].alive:
-                self.cluster.refuse_all(request, self, NOT_LEADER)
-                tell(request)
+            node = self.cluster.brokers[request.node]
+            if node.answers:
+                self._fail(request, tell)
+            elif node.alive:
+                node.held.append(partial(self._fail, request, tell))
+
+    def _fail(self, request: Request, tell: Callable[[Any], None]) -> None:
+        self.cluster.refuse_all(request, self, NOT_LEADER)
+        tell(request)
+
+    def node_pauses(self, node: Node) -> None:
+        """A node with a replica is stuck: it fetches and serves nothing, and who waits there goes on waiting."""
+        self._replica(node.index).stop()
+        self.joining.discard(node.index)
+        if self.serving == node.index:
+            self._serve_nothing()
+
+    def node_resumes(self, node: Node) -> None:
+        """It goes on before anybody else led."""
+        if self.known.leader != node.index:
+            self.node_back(node)
+            return
+        self._serve(node.index)
+        self._follow_all()
+        for progress in self.readers:
+            fetch = progress.member.fetch
+            if fetch.waiting:
+                fetch.see(progress)
+            else:
+                fetch.news = True
+
+    def _serve_nothing(self) -> None:
+        for replica in self.replicas:
+            replica.stop()
+        self._serve(NOWHERE)
 
     def node_died(self, node: Node) -> None:
         """A node with a replica is gone."""
@@ -293,10 +329,9 @@ class ReplicatedPartition(SegmentedPartition):
         replica.stop()
         self.joining.discard(node.index)
         if self.serving == node.index:
-            self._waiting_producers.clear()
-            for other in self.replicas:
-                other.stop()
-            self._serve(NOWHERE)
+            self._serve_nothing()
+        self._waiting_producers = deque(one for one in self._waiting_producers
+                                        if not isinstance(one[2], Request) or one[2].node != node.index)
 
     def node_back(self, node: Node) -> None:
         """A node with a replica is there again."""

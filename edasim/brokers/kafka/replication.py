@@ -4,6 +4,7 @@ A shop without a fault on a node keeps the plain `Cluster`, whose followers are 
 and for the step-by-step client.  Helper methods, with nodes numbered from 1 as in a scenario's `broker-2`:
 
 - `kill(number)`: the node's process dies; `stop(number)`: it is shut down properly; `start(number)`: it comes back;
+- `freeze(number)`: the process is stuck, and no connection breaks; `thaw(number)`: it goes on;
 - `leader(topic, partition)`: the number of the live node that leads a partition, None while none does;
 - `in_sync(topic, partition)`: the numbers of its in-sync replicas as the leader knows them;
 - `high_watermark` and `end` of `topics[topic].partitions[partition]` say how far consumers see and how long the log is.
@@ -93,6 +94,8 @@ class ReplicatedCluster(Cluster):
         node = self._node(number)
         if not node.alive:
             node.life += 1  # It does not get up again.
+        elif not node.answers:
+            node.held.append(lambda: self.stop(number))
         elif not self.controlled_shutdown:
             self._down(node)
             self.controller.fence(node)
@@ -132,6 +135,38 @@ class ReplicatedCluster(Cluster):
 
         self.clock.at(self.clock.now_ns + max(0, wait_ns), lambda: self.after_hop(register))
 
+    def freeze(self, number: int) -> None:
+        """A node is stuck: it takes requests and does nothing about them, and its session runs out."""
+        node = self._node(number)
+        if node.answers:
+            node.paused_since_ns = self.clock.now_ns
+            for partition in self.partitions_on(node):
+                partition.node_pauses(node)
+            self.controller.lost(node)
+
+    def thaw(self, number: int) -> None:
+        """A node that was stuck goes on where it was, or hears that others lead by now."""
+        node = self._node(number)
+        if node.paused_since_ns is None or not node.alive:
+            return
+        node.paused_since_ns = None
+        node.phase_ns = self.clock.now_ns
+        if node.fenced:
+            life = node.life
+            self.after_hop(lambda: self.after_hop(lambda: self._heard_again(node, life)))
+        else:
+            for partition in self.partitions_on(node):
+                partition.node_resumes(node)
+        held, node.held = node.held, []
+        for action in held:
+            action()
+
+    def _heard_again(self, node: Node, life: int) -> None:
+        if node.life == life and node.answers:
+            self.controller.unfence(node)
+            for partition in self.partitions_on(node):
+                partition.node_back(node)
+
     # --- nodes ------------------------------------------------------------------------------------------------
 
     def _node(self, number: int) -> Node:
@@ -141,6 +176,7 @@ class ReplicatedCluster(Cluster):
     def _down(self, node: Node) -> None:
         node.life += 1
         node.alive = False
+        node.held.clear()
         for partition in self.partitions_on(node):
             partition.node_died(node)
         for client in self.clients:
@@ -154,6 +190,7 @@ class ReplicatedCluster(Cluster):
         if not any(other.alive for other in self.brokers):
             self.reach(True)
         node.alive = True
+        node.paused_since_ns = None
         node.phase_ns = self.clock.now_ns
         self.controller.unfence(node)
         for partition in self.partitions_on(node):
@@ -229,10 +266,14 @@ class ReplicatedCluster(Cluster):
             there.use(sum_of([times.hop, times.append]))
             back.use(sum_of([times.hop]))
 
-    def leader_changed(self, partition: ReplicatedPartition) -> None:
-        """Whoever has a request at the old leader is told."""
+    def leader_changed(self, partition: ReplicatedPartition, before: int | None) -> None:
+        """Whoever has a request at the old leader is told, unless that is stuck."""
+        since_ns = None if before is None else self.brokers[before].paused_since_ns
         for client in self.clients:
-            client.leader_changed(partition)
+            if since_ns is None:
+                client.leader_changed(partition)
+            else:
+                client.leader_silent(partition, since_ns)
 
     def reader(self, member: Member) -> Reader:
         """What a member of a group knows of the cluster."""
@@ -252,11 +293,17 @@ class ReplicatedCluster(Cluster):
 
     def receive(self, request: Request) -> None:
         """Append the batches of a request; at a node that is gone there is nobody, and the connection breaks."""
-        node, producer = self.brokers[request.node], request.producer
-        if node.alive:
+        node = self.brokers[request.node]
+        if node.alive and not node.answers:
+            node.held.append(lambda: self.receive(request))
+        elif node.alive:
             request.errors = {}
             super().receive(request)
-            return
+        else:
+            self._nobody(node, request)
+
+    def _nobody(self, node: Node, request: Request) -> None:
+        producer = request.producer
         assert isinstance(producer, FailoverProducer), "no other finds its leaders"
         producer.metadata.connection_breaks(node)
         if producer.acks == "0":

@@ -68,4 +68,6 @@ class SegmentedFetch(Fetch):
             if records:
                 answer.append((progress, records))
         self.answer = answer
+        # Markers and gaps may follow what was answered: the next request looks, so that the position passes them.
+        self.news = True
         self.member.to_client.send(self, self.member.fetched)

@@ -21,18 +21,24 @@ from edasim.core.world import World
 from edasim.scenario.kafka_broker_option_table import TOPIC
 
 if TYPE_CHECKING:
-    from edasim.brokers.kafka.accumulator import Outgoing
+    from edasim.brokers.kafka.accumulator import Batch, Outgoing
 
 MILLISECOND = 1_000_000
 _OFFSET = attrgetter("offset")
 LIFE = ("retention.ms", "retention.bytes", "segment.ms", "segment.bytes", "segment.jitter.ms", "cleanup.policy",
         "min.cleanable.dirty.ratio", "delete.retention.ms", "min.compaction.lag.ms", "max.compaction.lag.ms")
 """The topic options that say how long records live."""
+LARGEST = "max.message.bytes"
+TIMESTAMP = "message.timestamp.type"
+_DEFAULT_LARGEST: Any = TOPIC[LARGEST].default("4.3")
+BATCH_OVERHEAD, RECORD_OVERHEAD = 61, 7
+"""The bytes of a batch's header, and the least that a record has beside its key and value.  Source: DefaultRecordBatch,
+DefaultRecord."""
 
 
 def needs_segments(options: Mapping[str, Any]) -> bool:
     """Whether a topic's options differ from Kafka's defaults, by which nothing is removed for a week."""
-    return any(options[name] != TOPIC[name].default("4.3") for name in LIFE)
+    return any(options[name] != TOPIC[name].default("4.3") for name in (*LIFE, LARGEST, TIMESTAMP))
 
 
 class Kept(Record):
@@ -92,6 +98,16 @@ class SegmentedPartition(Partition):
         self.segment_bytes: int = options["segment.bytes"]
         self.segment_ns: int = options["segment.ms"] * MILLISECOND
         self._jitter_ns: int = options["segment.jitter.ms"] * MILLISECOND
+        self._largest_bytes: int = options[LARGEST]
+        self._stamps = options[TIMESTAMP] == "LogAppendTime"
+        self.picky = self.compacted or self._largest_bytes < _DEFAULT_LARGEST
+
+    def refusal(self, batch: Batch) -> str:
+        """Kafka's name of the error with which a batch is refused for good, or "".  Source: LogValidator."""
+        if self.compacted and any(record[0].key is None for record in batch.records):
+            return "INVALID_RECORD"
+        size: int = batch.bytes + BATCH_OVERHEAD + RECORD_OVERHEAD * len(batch.records)
+        return "MESSAGE_TOO_LARGE" if size > self._largest_bytes else ""
 
     @property
     def has_leader(self) -> bool:
@@ -146,7 +162,8 @@ class SegmentedPartition(Partition):
     def append(self, outgoing: list[Outgoing], producer: tuple[int, int] | None = None) -> None:
         """Append a batch; `producer` is (id, epoch) of one in a transaction."""
         now_ns = self.clock.now_ns
-        times = [message.time_ns if retry is FIRST else now_ns for message, retry, _, _ in outgoing]
+        times = [message.time_ns if retry is FIRST and not self._stamps else now_ns
+                 for message, retry, _, _ in outgoing]
         size = sum(message.size for message, _, _, _ in outgoing)
         segment = self._segment_for(size, max(times))
         if segment.first_ns is None:

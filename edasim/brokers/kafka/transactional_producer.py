@@ -19,7 +19,7 @@ from edasim.core.message import Message
 
 if TYPE_CHECKING:
     from edasim.brokers.kafka.cluster import Cluster, Topic
-    from edasim.brokers.kafka.group import Group
+    from edasim.brokers.kafka.group_offsets import GroupOffsets
     from edasim.brokers.kafka.member import Member
 
 Done = Callable[[str], None]
@@ -31,7 +31,7 @@ CONCURRENT_BACKOFF_NS = 20 * MILLISECOND
 
 class TransactionalProducer(Producer):
     """Its verbs take a step each and call `done(error)` when they are answered: init, begin, send, send_offsets, commit
-    and abort.  `failure` is what has gone wrong in the open transaction, which can then only be aborted; a fenced
+    and abort.  `trouble` is what has gone wrong in the open transaction, which can then only be aborted; a fenced
     producer stays so until it is initialised again, as another one with its id would be.
 
     Any kind of producer becomes transactional when this class is put before it.
@@ -47,7 +47,7 @@ class TransactionalProducer(Producer):
         self.epoch = -1
         """-1 until init is answered."""
         self.is_open = False
-        self.failure = ""
+        self.trouble = ""
         self._outstanding = 0
         self._used = False
         self._flushed: Callable[[], None] | None = None
@@ -87,15 +87,16 @@ class TransactionalProducer(Producer):
     def _answered(self, context: tuple[Answer | None, Any], ok: bool) -> None:
         answer, whom = context
         self._outstanding -= 1
-        if not ok and not self.failure:
-            self.failure = ABORTABLE
+        if not ok and not self.trouble:
+            self.trouble = ABORTABLE
         if answer is not None:
             answer(whom, ok)
         if not self._outstanding and self._flushed is not None:
             flushed, self._flushed = self._flushed, None
             flushed()
 
-    def send_offsets(self, group: Group, member: Member | None, offsets: Mapping[Partition, int], done: Done) -> None:
+    def send_offsets(self, group: GroupOffsets, member: Member | None, offsets: Mapping[Partition, int],
+                     done: Done) -> None:
         """Commit offsets of a group with the open transaction; `member` is checked as in any commit of a member."""
         assert self.is_open, "offsets are sent to an open transaction"
         self._used = True
@@ -104,7 +105,7 @@ class TransactionalProducer(Producer):
             if error == CONCURRENT:
                 self._soon(lambda: self.send_offsets(group, member, offsets, done))
                 return
-            self.failure = self.failure or error
+            self.trouble = self.trouble or error
             done(error)
 
         self._request(lambda: self.coordinator.add_offsets(self.transactional_id, self.epoch, group, member, offsets),
@@ -113,7 +114,7 @@ class TransactionalProducer(Producer):
     def commit(self, done: Done) -> None:
         """Flush and commit; with a failure in the transaction nothing is committed, and it must be aborted."""
         assert self.is_open, "only an open transaction is committed"
-        self.flush(lambda: done(self.failure) if self.failure else self._end(True, done))
+        self.flush(lambda: done(self.trouble) if self.trouble else self._end(True, done))
 
     def abort(self, done: Done) -> None:
         """Drop what has not been sent, wait for what has, and abort."""
@@ -121,12 +122,12 @@ class TransactionalProducer(Producer):
         for batch in self.buffer.batches():
             self._complete(batch, False)
         self.buffer.clear()
-        self.flush(lambda: done(self.failure) if self.is_fenced else self._end(False, done))
+        self.flush(lambda: done(self.trouble) if self.is_fenced else self._end(False, done))
 
     @property
     def is_fenced(self) -> bool:
         """Whether another producer has taken its transactional.id."""
-        return self.failure in (FENCED, OLD_EPOCH)
+        return self.trouble in (FENCED, OLD_EPOCH)
 
     def flush(self, then: Callable[[], None]) -> None:
         """Send what lingers; `then()` is called when all is answered, which may be at once."""
@@ -153,10 +154,10 @@ class TransactionalProducer(Producer):
             self._soon(lambda: self._end(committed, done))
             return
         if error:
-            self.failure = error
+            self.trouble = error
             done(error)
             return
-        failed = bool(self.failure)
+        failed = bool(self.trouble)
         self._close_transaction()
         if epoch != self.epoch:
             self.epoch = epoch
@@ -167,7 +168,7 @@ class TransactionalProducer(Producer):
             done("")
 
     def _close_transaction(self) -> None:
-        self.failure = ""
+        self.trouble = ""
         self.is_open = self._used = False
 
     def _number(self, batches: list[Batch]) -> None:
@@ -178,7 +179,7 @@ class TransactionalProducer(Producer):
                 batch.epoch = self.epoch
 
     def _failed_for_good(self, batch: Batch, error: str) -> None:
-        self.failure = self.failure or (FENCED if error == OLD_EPOCH else error)
+        self.trouble = self.trouble or (FENCED if error == OLD_EPOCH else error)
         super()._failed_for_good(batch, error)
 
     def _give_up(self, batch: Batch) -> None:
@@ -230,5 +231,5 @@ class TransactionalFailoverProducer(TransactionalProducer, FailoverProducer):
 
     def _begin_epoch(self, partition: Partition, first: Batch) -> None:
         # What the cluster had acknowledged in this transaction is lost: it can only be aborted.
-        self.failure = self.failure or OUT_OF_ORDER
+        self.trouble = self.trouble or OUT_OF_ORDER
         self._give_up(first)

@@ -14,7 +14,7 @@ from edasim.brokers.kafka.segments import MILLISECOND, SegmentedPartition
 
 if TYPE_CHECKING:
     from edasim.brokers.kafka.cluster import Cluster
-    from edasim.brokers.kafka.group import Group
+    from edasim.brokers.kafka.group_offsets import GroupOffsets
     from edasim.brokers.kafka.log import Partition
     from edasim.brokers.kafka.member import Member
 
@@ -47,7 +47,7 @@ class Transaction:
         self.since_ns: int | None = None
         self.partitions: dict[SegmentedPartition, None] = {}
         self.unmarked: dict[SegmentedPartition, None] = {}
-        self.offsets: list[tuple[Group, dict[Partition, int]]] = []
+        self.offsets: list[tuple[GroupOffsets, dict[Partition, int]]] = []
 
 
 class TransactionCoordinator:
@@ -105,15 +105,17 @@ class TransactionCoordinator:
             transaction.since_ns = self.clock.now_ns
         return ""
 
-    def add_offsets(self, name: str, epoch: int, group: Group, member: Member | None,
+    def add_offsets(self, name: str, epoch: int, group: GroupOffsets, member: Member | None,
                     offsets: Mapping[Partition, int]) -> str:
         """Offsets that are to be committed with the transaction; "" or the error."""
         transaction = self.by_name[name]
         error = self._begin(transaction, epoch, FENCED)
         if error:
             return error
-        if member is not None and not group.admits(member, member.generation):
-            return "ILLEGAL_GENERATION" if member.name in group.members else "UNKNOWN_MEMBER_ID"
+        error = "" if member is None else group.commit_error(member, member.generation)
+        if error and error != "REBALANCE_IN_PROGRESS":
+            # Source: ClassicGroup.validateOffsetCommit, which lets transactions commit while a group rebalances.
+            return error
         transaction.offsets.append((group, dict(offsets)))
         for partition in offsets:
             group.pending[partition] = group.pending.get(partition, 0) + 1
@@ -141,8 +143,8 @@ class TransactionCoordinator:
         transaction.unmarked, transaction.partitions = transaction.partitions, {}
         self._mark(transaction, committed)
         for group, moved in offsets:
-            for partition in moved:
-                group.pending[partition] -= 1
+            for waiting in moved:
+                group.pending[waiting] -= 1
             if committed:
                 group.apply(moved)
 

@@ -9,19 +9,32 @@ SHORT = {"session.timeout.ms": 2000}
 
 
 def _comings_and_goings(kafka: Kafka, strategy: str, dies: bool) -> None:
-    """Members a, b, c join one by one, then b leaves or dies: the holdings after each step."""
+    """Members a, b, c join one by one, then b leaves or dies: the holdings after each step.
+
+    Who gets which partitions is the client's affair: librdkafka's cooperative-sticky takes the first ones from who has
+    too many, Java's the last ones. How many everybody has, and how many it keeps, is the same.
+    """
     topics = [create(kafka, "orders", 4), create(kafka, "payments", 3)]
     conf = {"partition.assignment.strategy": strategy, **(SHORT if dies else {})}
     members: list[Member] = []
+    before: dict[str, list[str]] = {}
     for name in "abc":
         members.append(Member(kafka, name, topics, conf=conf))
-        kafka.note(f"{name} joined", settle(kafka, members, 7))
+        before = _noted(kafka, f"{name} joined", before, settle(kafka, members, 7))
     gone = members.pop(1)
     if dies:
         kafka.crash(gone.consumer)
     else:
         gone.consumer.close()
-    kafka.note("b died" if dies else "b left", settle(kafka, members, 7))
+    _noted(kafka, "b died" if dies else "b left", before, settle(kafka, members, 7))
+
+
+def _noted(kafka: Kafka, label: str, before: dict[str, list[str]], after: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Note who holds what, how many, and how many of them already before."""
+    kafka.note(label, after)
+    kafka.note(f"{label}: shares", sorted(len(mine) for mine in after.values()))
+    kafka.note(f"{label}: kept", sum(len(set(before.get(name, ())) & set(mine)) for name, mine in after.items()))
+    return after
 
 
 @script()
@@ -86,11 +99,15 @@ def cooperative_revokes_only_what_moves(kafka: Kafka) -> None:
     kafka.note("a alone", first.drained())
     second = Member(kafka, "b", [topic], conf={"partition.assignment.strategy": "cooperative-sticky"})
     settle(kafka, [first, second], 4)
-    kafka.note("a is told to give up", [parts for what, parts in first.drained() if what == "revoked" and parts])
-    kafka.note("b is given", [parts for what, parts in second.drained() if what == "assigned" and parts])
+    revoked = [parts for what, parts in first.drained() if what == "revoked" and parts]
+    given = [parts for what, parts in second.drained() if what == "assigned" and parts]
+    kafka.note("a is told to give up", revoked)
+    kafka.note("so many", [len(parts) for parts in revoked])
+    kafka.note("b is given these", given == revoked)
     second.consumer.close()
     settle(kafka, [first], 4)
-    kafka.note("a when b has left", [told for told in first.drained() if told[1]])
+    again = [[what, parts] for what, parts in first.drained() if parts]
+    kafka.note("a gets them back when b has left", again == [["assigned", *revoked]])
 
 
 @script()

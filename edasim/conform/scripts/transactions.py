@@ -77,8 +77,8 @@ def transaction_aborted(kafka: Kafka) -> None:
     producer = transactional(kafka)
     run(producer, topic, ["a", "b"], commit=False)
     run(producer, topic, ["c"])
-    send(kafka, topic, ["d"])
     all_ended(kafka, topic)
+    send(kafka, topic, ["d"])
     kafka.note("read_committed", _seen(kafka, topic, COMMITTED))
     kafka.note("read_uncommitted", _seen(kafka, topic, UNCOMMITTED))
 

@@ -14,6 +14,7 @@ from edasim.core.rate_curve import Varying
 from edasim.scenario.architecture_options import MonolithOptions, RpcOptions
 from edasim.scenario.broker_options import resolve
 from edasim.scenario.fault import Fault
+from edasim.scenario.fault_checking import is_node
 from edasim.scenario.value import Scenario
 from edasim.study.focus import fault_windows, fault_words, spaced
 from edasim.study.theory.models import Prediction
@@ -75,6 +76,8 @@ def _faults(spot: Spot) -> Iterator[str]:
 
 def concerns(spot: Spot, fault: Fault) -> bool:
     """Whether a fault reaches a service: its own, one before it, or a part or link that its messages pass."""
+    if is_node(spot.scenario, fault.target):
+        return spot.architecture == "kafka"
     here = _PART_OF[spot.architecture]
     ends = set(fault.link[:2]) if fault.link else {fault.target.partition(REPLICA)[0]}
     if spot.architecture == "monolith":

@@ -1,4 +1,4 @@
-"""A simulated Kafka for scripts: the names and verbs of confluent-kafka, in simulated time (see docs/kafka-client.md)."""
+"""A simulated Kafka for scripts: the names and verbs of confluent-kafka, in simulated time."""
 
 from edasim.brokers.kafka.client.simulated import SimulatedKafka
 

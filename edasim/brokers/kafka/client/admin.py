@@ -8,6 +8,7 @@ from edasim.brokers.kafka.client import admin_groups, admin_topics
 from edasim.brokers.kafka.client.admin_values import (
     ConfigResource,
     ConsumerGroupTopicPartitions,
+    ElectionType,
     IsolationLevel,
     NewPartitions,
     NewTopic,
@@ -36,6 +37,8 @@ class AdminClient:
     def _each(self, keys: Iterable[Any], work: Callable[[Any], Any]) -> Futures:
         """A future for each key, whose value is what `work(key)` gives at the broker, or the error that it raises."""
         wanted = list(keys)
+        if not wanted:
+            raise ValueError("there is nothing in the list, but at least one is needed")
 
         def at_broker() -> Mapping[Any, Any]:
             values = {}
@@ -54,6 +57,10 @@ class AdminClient:
                       validate_only: bool = False) -> Futures:
         """Create topics: {name: future of None}."""
         by_name = {new.topic: new for new in new_topics}
+        for new in new_topics:
+            if new.replica_assignment and len(new.replica_assignment) != new.num_partitions:
+                raise ValueError(f"replica_assignment of {new.topic} is for {len(new.replica_assignment)} partitions, "
+                                 f"but num_partitions is {new.num_partitions}")
         return self._each(by_name, lambda name: admin_topics.create(self._kafka, by_name[name], validate_only))
 
     def delete_topics(self, topics: list[str], operation_timeout: float = 0, request_timeout: float = 0) -> Futures:
@@ -62,7 +69,7 @@ class AdminClient:
 
     def create_partitions(self, new_partitions: list[NewPartitions], operation_timeout: float = 0,
                           request_timeout: float = 0, validate_only: bool = False) -> Futures:
-        """Add partitions: {name: future of None}.  Old records stay where they are; keys may go elsewhere from then on."""
+        """Add partitions: {name: future of None}.  Old records stay; keys may go elsewhere from then on."""
         by_name = {new.topic: new for new in new_partitions}
         return self._each(by_name, lambda name: admin_topics.grow(self._kafka, by_name[name], validate_only))
 
@@ -97,6 +104,12 @@ class AdminClient:
         committed = isolation_level == IsolationLevel.READ_COMMITTED
         return self._each(topic_partition_offsets, lambda place: admin_topics.offset_of(
             self._kafka, place, topic_partition_offsets[place], committed))
+
+    def elect_leaders(self, election_type: ElectionType, partitions: list[TopicPartition] | None = None,
+                      request_timeout: float = 0, operation_timeout: float = 0) -> Future:
+        """Let the first replica of partitions lead again: a future of {place: None or KafkaException}."""
+        places = None if partitions is None else checked_places(partitions)
+        return self._each(["all"], lambda _: admin_topics.elect(self._kafka, election_type, places))["all"]
 
     # --- groups -----------------------------------------------------------------------------------------------
 

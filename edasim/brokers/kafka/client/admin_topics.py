@@ -14,15 +14,16 @@ from edasim.brokers.kafka.client.admin_values import (
     ConfigEntry,
     ConfigResource,
     DeletedRecords,
+    ElectionType,
     ListOffsetsResultInfo,
     NewPartitions,
     NewTopic,
     OffsetSpec,
     ResourceType,
 )
-from edasim.brokers.kafka.client.errors import failure
+from edasim.brokers.kafka.client.errors import KafkaException, failure
 from edasim.brokers.kafka.client.values import TopicPartition
-from edasim.brokers.kafka.segments import SegmentedPartition
+from edasim.brokers.kafka.replicas import ReplicatedPartition
 from edasim.scenario.broker_options import OptionError, kafka_options, resolve
 
 if TYPE_CHECKING:
@@ -51,6 +52,10 @@ def create(kafka: SimulatedKafka, new: NewTopic, validate_only: bool) -> None:
     if not 1 <= replicas <= kafka.brokers:
         raise failure("INVALID_REPLICATION_FACTOR", f"{replicas} replicas need as many brokers, and there are "
                                                     f"{kafka.brokers}")
+    for brokers in assigned or []:
+        if len(set(brokers)) < len(brokers) or len(brokers) != replicas or not set(brokers) <= kafka.broker_numbers:
+            raise failure("INVALID_REPLICA_ASSIGNMENT", f"{brokers} are not {replicas} different brokers of "
+                                                        f"{sorted(kafka.broker_numbers)}")
     options = topic_options(kafka, {"partitions": partitions, "replication.factor": replicas}, new.config)
     if not validate_only:
         kafka.create_topic(new.topic, options, new.config, assigned)
@@ -150,10 +155,17 @@ def _set(kafka: SimulatedKafka, name: str, config: dict[str, Any], validate_only
 # --- offsets --------------------------------------------------------------------------------------------------
 
 
+def _present(kafka: SimulatedKafka, place: TopicPartition) -> ReplicatedPartition:
+    """The engine's partition; librdkafka finds no leader for one that is not there."""
+    partition = kafka.find(place.topic, place.partition)
+    if partition is None:
+        raise failure("_NOENT", f"there is no partition {place.topic} [{place.partition}]")
+    return partition
+
+
 def delete_records(kafka: SimulatedKafka, place: TopicPartition) -> DeletedRecords:
     """Let a partition begin at an offset."""
-    partition = kafka.partition(place.topic, place.partition)
-    assert isinstance(partition, SegmentedPartition), "every topic of a client's cluster has segments"
+    partition = _present(kafka, place)
     try:
         return DeletedRecords(partition.delete_records(place.offset))
     except ValueError as error:
@@ -162,7 +174,7 @@ def delete_records(kafka: SimulatedKafka, place: TopicPartition) -> DeletedRecor
 
 def offset_of(kafka: SimulatedKafka, place: TopicPartition, spec: OffsetSpec, committed: bool) -> ListOffsetsResultInfo:
     """An offset of a partition."""
-    partition = kafka.partition(place.topic, place.partition)
+    partition = _present(kafka, place)
     end = partition.last_stable() if committed else partition.high_watermark
     if spec.kind == "earliest":
         return ListOffsetsResultInfo(partition.log_start)
@@ -178,3 +190,28 @@ def offset_of(kafka: SimulatedKafka, place: TopicPartition, spec: OffsetSpec, co
         if kafka.time_ms(record) >= spec.timestamp_ms:
             return ListOffsetsResultInfo(record.offset, kafka.time_ms(record))
     return ListOffsetsResultInfo(-1)
+
+
+# --- leaders --------------------------------------------------------------------------------------------------
+
+
+def elect(kafka: SimulatedKafka, kind: ElectionType, places: list[TopicPartition] | None) -> dict[Any, Any]:
+    """Have the first replica of each partition lead; why not, where that is not possible or needed."""
+    if kind != ElectionType.PREFERRED:
+        raise failure("INVALID_REQUEST", "only a preferred election can be asked for here; unclean ones happen by "
+                                         "unclean.leader.election.enable")
+    if places is None:
+        places = [TopicPartition(name, number) for name, topic in kafka.cluster.topics.items()
+                  for number in range(len(topic.partitions))]
+    return {place: _elect(kafka, place) for place in places}
+
+
+def _elect(kafka: SimulatedKafka, place: TopicPartition) -> KafkaException | None:
+    partition = kafka.partition(*place.place)
+    first = partition.rules.replicas[0]
+    if partition.registered.leader == first:
+        return failure("ELECTION_NOT_NEEDED", "the first replica leads already")
+    if first not in partition.registered.isr:
+        return failure("PREFERRED_LEADER_NOT_AVAILABLE", "the first replica is not in sync")
+    kafka.cluster.controller.prefer(partition)
+    return None

@@ -10,8 +10,8 @@ from edasim.brokers.kafka.client.values import TopicPartition
 
 
 class NewTopic:
-    """A topic to be created.  `replication_factor` -1 means the brokers' default; `replica_assignment` names the brokers
-    of each partition instead; `config` are topic options by their real names.
+    """A topic to be created.  `replication_factor` -1 means the brokers' default; `replica_assignment` names the
+    brokers of each partition instead; `config` are topic options by their real names.
     """
 
     def __init__(self, topic: str, num_partitions: int = -1, replication_factor: int = -1,
@@ -103,6 +103,13 @@ class IsolationLevel(IntEnum):
 
     READ_UNCOMMITTED = 0
     READ_COMMITTED = 1
+
+
+class ElectionType(IntEnum):
+    """Which replica is to lead: the first one, or in need any that lives."""
+
+    PREFERRED = 0
+    UNCLEAN = 1
 
 
 class OffsetSpec:

@@ -76,6 +76,16 @@ class ClientMember(Member):
         self.rejoin_pending = noticed
         self.polling = polling
 
+    def _applied(self, lost: list[Partition]) -> None:
+        """The consumer itself joins again when its callbacks have run."""
+
+    def _poll_interval_over(self) -> None:
+        """The consumer itself watches max.poll.interval.ms, for its poll() may wait in vain."""
+
+    def commit_refused(self, error: str) -> None:
+        """The coordinator does not take this member."""
+        self.owner.refused(error)
+
     def overtaken(self, progress: Progress) -> None:
         """The log has not got the offset at its position."""
         partition = progress.partition

@@ -1,4 +1,4 @@
-"""A client's configuration: librdkafka's names, checked as librdkafka checks them, and what the engine makes of them."""
+"""A client's configuration: librdkafka's names, checked as it checks them, and what the engine makes of them."""
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ def configured(side: str, conf: Mapping[str, Any] | None, more: Mapping[str, Any
         canonical = ALIASES.get(name, name)
         if name in CALLBACKS:
             if not callable(value):
-                raise TypeError(f"{name} is a function, not {type(value).__name__}")
+                raise wrong(f"{name} is a function, not {type(value).__name__}")
             result[name] = value
         elif canonical in PROPERTIES:
             if PROPERTIES[canonical].side in (BOTH, side):
@@ -111,7 +111,10 @@ def _check_consumer(conf: Configuration, named: set[str]) -> None:
                 raise wrong(f"{name} is set by the broker when group.protocol is consumer: leave it away")
     elif conf["max.poll.interval.ms"] < conf["session.timeout.ms"]:
         raise wrong("max.poll.interval.ms is below session.timeout.ms: it has to be at least as long")
-    for strategy in strategies(conf):
+    offered = strategies(conf)
+    if len(offered) > 1 and "cooperative-sticky" in offered:
+        raise wrong("partition.assignment.strategy mixes cooperative-sticky with eager strategies: choose one kind")
+    for strategy in offered:
         if strategy not in _STRATEGIES:
             raise wrong(f'partition.assignment.strategy has "{strategy}", but {", ".join(_STRATEGIES)} are supported')
 
@@ -178,7 +181,8 @@ def consumer_options(conf: Configuration) -> dict[str, Any]:
     }
     if conf["group.protocol"] == "classic":
         options["session.timeout.ms"] = conf["session.timeout.ms"]
-        options["heartbeat.interval.ms"] = conf["heartbeat.interval.ms"]
+        # librdkafka does not mind heartbeats that come too late for the session; the broker does.
+        options["heartbeat.interval.ms"] = min(conf["heartbeat.interval.ms"], max(1, conf["session.timeout.ms"] - 1))
         options["partition.assignment.strategy"] = strategies(conf)
     elif conf["group.remote.assignor"]:
         options["group.remote.assignor"] = conf["group.remote.assignor"]

@@ -1,17 +1,19 @@
 """The consumer, with confluent-kafka's verbs."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from edasim.brokers.kafka.client.client_member import ClientMember
 from edasim.brokers.kafka.client.configuration import Configuration, consumer_options
-from edasim.brokers.kafka.client.errors import KafkaError, KafkaException, failure
+from edasim.brokers.kafka.client.errors import KafkaException, failure
+from edasim.brokers.kafka.client.group_metadata import ConsumerGroupMetadata
 from edasim.brokers.kafka.client.membership import Callback, Membership
+from edasim.brokers.kafka.client.offsets import Offsets
 from edasim.brokers.kafka.client.reading import Reading, Track
 from edasim.brokers.kafka.client.stepping import answered, ask
 from edasim.brokers.kafka.client.values import (
-    OFFSET_BEGINNING,
     OFFSET_END,
     OFFSET_INVALID,
     OFFSET_STORED,
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from edasim.brokers.kafka.client.metadata import ClusterMetadata
     from edasim.brokers.kafka.client.simulated import SimulatedKafka
 
-MS = 1_000_000
 FOREVER_S = 3600.0
 
 
@@ -53,15 +54,28 @@ class Consumer:
         options = {**self._options, "enable.auto.commit": False}
         member = ClientMember(group, self._name, self.links, options, self)
         self.reading = Reading(kafka, conf, member)
-        self.reading.begin = self._begin
+        self._offsets = Offsets(self, self._options["auto.offset.reset"])
+        self.reading.begin = self._offsets.begin
         self._membership = Membership(self, member, group)
         self._closed = False
-        if conf["enable.auto.commit"] and conf["auto.commit.interval.ms"] > 0:
-            self._auto_commit_later()
 
     @property
-    def _group(self) -> ClientGroup:
+    def group(self) -> ClientGroup:
+        """The group as its coordinator has it."""
         return self.kafka.group(self.conf["group.id"], self._options)
+
+    @property
+    def committer(self) -> ClientMember | None:
+        """Who commits: the member, or None outside of the group."""
+        return self.reading.member if self._membership.joined or self._membership.lost else None
+
+    def commit_before_losing(self) -> None:
+        """Partitions are about to be given up."""
+        self._offsets.commit_before_losing()
+
+    def call_later(self, chore: Callable[[], None]) -> None:
+        """Call back from the next poll() or close(), as librdkafka does."""
+        self._membership.chores.append(chore)
 
     # --- subscription -----------------------------------------------------------------------------------------
 
@@ -92,6 +106,10 @@ class Consumer:
         """The group has shared its partitions; for the engine to call."""
         self._membership.assignment_arrives(partitions, generation)
 
+    def overtaken(self, partition: Partition, position: int) -> int | None:
+        """A position is no offset of the log; for the engine to call."""
+        return self._offsets.overtaken(partition, position)
+
     def refused(self, error: str) -> None:
         """The group does not take this consumer; for the engine to call."""
         self._membership.refused(error)
@@ -105,7 +123,7 @@ class Consumer:
         places = checked_places(partitions)
         self._open()
         self._membership.assigned_by_hand()
-        self.reading.remove([track.place for track in list(self.reading.tracks.values())])
+        self.reading.remove_all()
         self.reading.add(places)
 
     def unassign(self) -> None:
@@ -131,51 +149,7 @@ class Consumer:
     def assignment(self) -> list[TopicPartition]:
         """What is read now."""
         self._open()
-        return [TopicPartition(*key, track.place.offset) for key, track in self.reading.tracks.items()]
-
-    # --- where to begin ---------------------------------------------------------------------------------------
-
-    def _begin(self, track: Track, offset: int) -> None:
-        """Look up where a partition begins: its number, the committed offset, or what auto.offset.reset says."""
-        track.lookup += 1
-        lookup = track.lookup
-
-        def found(value: Any) -> None:
-            if track.lookup != lookup:
-                return
-            if isinstance(value, KafkaError):
-                self.reading.give_up(track, value)
-            elif value is None:
-                self._reset(track)
-            else:
-                self.reading.start(track, value)
-
-        if offset >= 0:
-            self.reading.start(track, offset)
-        elif offset in (OFFSET_BEGINNING, OFFSET_END):
-            ask(self.links, lambda: self.reading.logical(track.partition, offset), found)
-        else:
-            ask(self.links, lambda: self._group.committed_offset(track.key()), found)
-
-    def _reset(self, track: Track) -> None:
-        """There is no committed offset: auto.offset.reset decides."""
-        offset = {"earliest": OFFSET_BEGINNING, "latest": OFFSET_END}.get(self._options["auto.offset.reset"])
-        if offset is None:
-            self.reading.give_up(track, KafkaError("_AUTO_OFFSET_RESET"))
-        else:
-            self._begin(track, offset)
-
-    def overtaken(self, partition: Partition, position: int) -> int | None:
-        """A position is no offset of the log: go on by auto.offset.reset, or (None) stand still with an error."""
-        policy = self._options["auto.offset.reset"]
-        if policy == "earliest":
-            return partition.log_start
-        if policy == "latest":
-            return self.reading.limit(partition)
-        track = self.reading.tracks.get((partition.topic, partition.number))
-        if track is not None and not track.failed:
-            self.reading.give_up(track, KafkaError("_AUTO_OFFSET_RESET"))
-        return None
+        return [TopicPartition(*key, offset) for key, offset in self.reading.held().items()]
 
     # --- poll -------------------------------------------------------------------------------------------------
 
@@ -253,21 +227,12 @@ class Consumer:
         """What the next commit without arguments says; needs enable.auto.offset.store=false."""
         self._open()
         if self.conf["enable.auto.offset.store"]:
-            raise failure("_INVALID_ARG", "poll() stores offsets by itself: set enable.auto.offset.store to false first")
-        for place in self._named(message, offsets) or []:
+            raise failure("_INVALID_ARG", "poll() stores offsets itself: set enable.auto.offset.store to false first")
+        if message is None and offsets is None:
+            raise ValueError("store_offsets needs a message or offsets")
+        for place in self._offsets.named(message, offsets) or []:
             track = self._track(place, "_STATE")
             track.stored, track.metadata = place.offset, place.metadata
-
-    def _named(self, message: Message | None, offsets: list[TopicPartition] | None) -> list[TopicPartition] | None:
-        if message is not None and offsets is not None:
-            raise ValueError("message and offsets are mutually exclusive")
-        if message is None:
-            return None if offsets is None else checked_places(offsets)
-        if message.error() is not None:
-            raise failure("_INVALID_ARG", "an event has no offset that could be committed")
-        topic, partition, offset = message.topic(), message.partition(), message.offset()
-        assert topic is not None and partition is not None and offset is not None, "a record stands somewhere"
-        return [TopicPartition(topic, partition, offset + 1)]
 
     def commit(self, message: Message | None = None, offsets: list[TopicPartition] | None = None,
                asynchronous: bool = True) -> list[TopicPartition] | None:
@@ -277,62 +242,36 @@ class Consumer:
         raised.  Else None is returned at once and conf's on_commit(error, offsets) is called.
         """
         self._open()
-        places = self._named(message, offsets)
+        places = self._offsets.named(message, offsets)
         if places is None and self._membership.lost:
             raise failure("_ASSIGNMENT_LOST")
-        places = self._stored() if places is None else places
+        places = self._offsets.stored() if places is None else [place for place in places if place.offset >= 0]
         if not places:
             if asynchronous:
                 return None
             raise failure("_NO_OFFSET")
-        reply = ask(self.links, lambda: self._commit_at_broker(places), lambda value: self._committed(places, value))
+        reply = self._offsets.commit(places)
         if asynchronous:
             return None
         answered(self.kafka.stepper, reply, None, "committing")
         return places
 
-    def _stored(self) -> list[TopicPartition]:
-        """What poll() has given and no commit has said."""
-        return [TopicPartition(*track.key(), track.stored, track.metadata) for track in self.reading.tracks.values()
-                if track.stored >= 0 and track.stored != track.committed]
-
-    def _commit_at_broker(self, places: list[TopicPartition]) -> None:
-        member = self._membership
-        self._group.commit_from(self.reading.member if member.joined or member.lost else None, places)
-
-    def _committed(self, places: list[TopicPartition], value: Any) -> None:
-        error = value if isinstance(value, KafkaError) else None
-        for place in places:
-            track = self.reading.tracks.get(place.place)
-            if track is not None and error is None:
-                track.committed = place.offset
-        told = self.conf.get("on_commit")
-        if told is not None:
-            told(error, places)
-
-    def commit_before_losing(self, lost: bool) -> None:
-        """With enable.auto.commit what is stored is committed before partitions go, if they are not lost already."""
-        if self.conf["enable.auto.commit"] and not lost and self._stored():
-            self.commit()
-
-    def _auto_commit_later(self) -> None:
-        """librdkafka commits in the background, also while the application does not poll."""
-
-        def due() -> None:
-            if not self._closed:
-                if self._stored():
-                    self.commit()
-                self._auto_commit_later()
-
-        self._clock.at(self._clock.now_ns + self.conf["auto.commit.interval.ms"] * MS, due)
-
     def committed(self, partitions: list[TopicPartition], timeout: float = -1) -> list[TopicPartition]:
         """What the group has committed: each partition with its offset, OFFSET_INVALID (-1001) where there is none."""
         self._open()
-        places = checked_places(partitions)
-        found: list[TopicPartition] = self._ask(lambda: [self._group.committed_place(one) for one in places], timeout,
-                                                "asking for committed offsets")
+        reply = self._offsets.committed(checked_places(partitions))
+        found: list[TopicPartition] = answered(self.kafka.stepper, reply, timeout, "asking for committed offsets")
         return found
+
+    def consumer_group_metadata(self) -> ConsumerGroupMetadata:
+        """Who this consumer is in its group, for send_offsets_to_transaction()."""
+        self._open()
+        return ConsumerGroupMetadata(self.conf["group.id"], self.committer)
+
+    def memberid(self) -> str | None:
+        """The name of the member in its group; None outside of one."""
+        self._open()
+        return self.reading.member.name if self._membership.joined else None
 
     # --- questions --------------------------------------------------------------------------------------------
 
@@ -341,18 +280,25 @@ class Consumer:
 
     def get_watermark_offsets(self, partition: TopicPartition, timeout: float = -1,
                               cached: bool = False) -> tuple[int, int]:
-        """(low, high): the first offset that is kept, and the one after the last that can be read."""
+        """(low, high): the first offset that is kept, and the one after the last that can be read.
+
+        `cached` takes no time: the end as the last fetch of an assigned partition said it, else OFFSET_INVALID (-1001).
+        """
         self._open()
+        if cached:
+            track = self.reading.tracks.get(partition.place)
+            known = track is not None and track.position >= 0
+            return OFFSET_INVALID, self.reading.limit(track.partition) if track and known else OFFSET_INVALID
 
         def at_broker() -> tuple[int, int]:
-            found = self.kafka.partition(partition.topic, partition.partition)
+            found = self.kafka.partition(partition.topic, partition.partition, "_UNKNOWN_PARTITION")
             return found.log_start, self.reading.limit(found)
 
         low, high = self._ask(at_broker, timeout, "asking for watermarks")
         return low, high
 
     def offsets_for_times(self, partitions: list[TopicPartition], timeout: float = -1) -> list[TopicPartition]:
-        """The first offset whose timestamp (ms, given as the offset) is not before that time; OFFSET_END without any."""
+        """The first offset whose timestamp (ms, the given offset) is not before that time; OFFSET_END without any."""
         self._open()
         places = checked_places(partitions)
         found: list[TopicPartition] = self._ask(lambda: [self._by_time(one) for one in places], timeout,
@@ -360,7 +306,7 @@ class Consumer:
         return found
 
     def _by_time(self, place: TopicPartition) -> TopicPartition:
-        partition = self.kafka.partition(place.topic, place.partition)
+        partition = self.kafka.partition(place.topic, place.partition, "_UNKNOWN_PARTITION")
         for record in partition.read(partition.log_start, self.reading.limit(partition)):
             if self.kafka.time_ms(record) >= place.offset:
                 return TopicPartition(*place.place, record.offset)
@@ -381,15 +327,13 @@ class Consumer:
         """Commit what is stored (with enable.auto.commit), leave the group, and be of no more use."""
         if self._closed:
             return
-        if self.conf["enable.auto.commit"] and self._stored() and not self._membership.lost:
-            try:
+        if self.conf["enable.auto.commit"] and self._offsets.stored() and not self._membership.lost:
+            with suppress(KafkaException):
                 self.commit(asynchronous=False)
-            except KafkaException:
-                pass
         self._membership.close()
         self._closed = True
         member = self.reading.member
-        self.kafka.stepper.until(lambda: member.name not in self._group.members or member.instance is not None, 1.0)
+        self.kafka.stepper.until(lambda: member.name not in self.group.members or member.instance is not None, 1.0)
         member.die()
 
     def vanish(self) -> None:
@@ -397,7 +341,7 @@ class Consumer:
         self._closed = True
         self.reading.member.die()
         if self._membership.joined:
-            self._group.lose(self.reading.member)
+            self.group.lose(self.reading.member)
 
     def __repr__(self) -> str:
         held = ", ".join(f"{topic}-{number}" for topic, number in self.reading.tracks) if not self._closed else ""

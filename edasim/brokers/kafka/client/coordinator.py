@@ -5,7 +5,7 @@ Source in apache/kafka: GroupMetadataManager (classic groups), OffsetMetadataMan
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edasim.brokers.kafka.assignors import Assignment, assign_as_librdkafka
@@ -37,7 +37,6 @@ class ClientGroup(Group):
         self.kafka = kafka
         self.fetch_kind = FailoverFetch
         self.stored: dict[tuple[str, int], Stored] = {}
-        self.pending: dict[Partition, int] = {}
         self.assignment: Assignment = {}
 
     # --- topics -----------------------------------------------------------------------------------------------
@@ -92,8 +91,10 @@ class ClientGroup(Group):
         return set.intersection(*(set(member.strategies) for member in members))
 
     def _same_instance(self, member: ClientMember) -> ClientMember | None:
-        return next((other for other in self._clients()
-                     if other is not member and member.instance is not None and other.instance == member.instance), None)
+        if member.instance is None:
+            return None
+        return next((other for other in self._clients() if other is not member and other.instance == member.instance),
+                    None)
 
     def _replace(self, before: ClientMember, member: ClientMember) -> None:
         """A static member comes back, or another takes its name: it gets what the other had, without a rebalance."""
@@ -175,13 +176,23 @@ class ClientGroup(Group):
 
     def store(self, place: TopicPartition) -> None:
         """Keep a committed offset."""
-        partition = self.kafka.partition(place.topic, place.partition)
+        partition = self.kafka.partition(*place.place)
         self.know(self.kafka.cluster.topics[place.topic])
         self.stored[place.place] = (place.offset, place.metadata or "")
         facts = self._committed_facts if place.offset > self.committed[partition] else self._rewound_facts
         if place.offset != self.committed[partition]:
             facts[partition](place.offset)
         self.committed[partition] = place.offset
+
+    def apply(self, offsets: Mapping[Partition, int]) -> None:
+        """What a transaction commits."""
+        for partition, offset in offsets.items():
+            self.store(TopicPartition(partition.topic, partition.number, offset))
+
+    def unstable(self, keys: Iterable[tuple[str, int]]) -> bool:
+        """Whether an open transaction may yet commit an offset of one of these."""
+        partitions = [self.kafka.find(*key) for key in keys]
+        return any(self.pending.get(partition) for partition in partitions if partition is not None)
 
     def committed_place(self, one: TopicPartition) -> TopicPartition:
         """The committed offset and metadata of a partition."""

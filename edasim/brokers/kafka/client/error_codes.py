@@ -1,6 +1,6 @@
 """The error codes of Kafka's clients by name: negative ones are librdkafka's own, the others come from a broker.
 
-Source: the attributes of confluent_kafka.KafkaError (2.16) and apache/kafka, Errors.java, where a few have longer names.
+Source: the attributes of confluent_kafka.KafkaError (2.16) and apache/kafka, Errors.java, where some are longer.
 """
 from __future__ import annotations
 
@@ -72,15 +72,6 @@ JAVA_NAMES: dict[str, str] = {
     "UNKNOWN_SERVER_ERROR": "UNKNOWN",
 }
 
-RETRIABLE = frozenset({
-    "_TRANSPORT", "_TIMED_OUT", "_TIMED_OUT_QUEUE", "_ALL_BROKERS_DOWN", "_RETRY", "_WAIT_COORD",
-    "LEADER_NOT_AVAILABLE", "NOT_LEADER_FOR_PARTITION", "REQUEST_TIMED_OUT", "BROKER_NOT_AVAILABLE",
-    "REPLICA_NOT_AVAILABLE", "NETWORK_EXCEPTION", "COORDINATOR_LOAD_IN_PROGRESS", "COORDINATOR_NOT_AVAILABLE",
-    "NOT_COORDINATOR", "NOT_ENOUGH_REPLICAS", "NOT_ENOUGH_REPLICAS_AFTER_APPEND", "UNKNOWN_TOPIC_OR_PART",
-    "CONCURRENT_TRANSACTIONS", "UNSTABLE_OFFSET_COMMIT",
-})
-"""The errors that go away by themselves: the same call may succeed later.  Source: RetriableException in apache/kafka."""
-
 SENTENCES: dict[str, str] = {
     "_PARTITION_EOF": "there is nothing more in the partition at present",
     "_MSG_TIMED_OUT": "the message was not confirmed within message.timeout.ms",
@@ -90,6 +81,9 @@ SENTENCES: dict[str, str] = {
     "_UNKNOWN_TOPIC": "the cluster has no such topic",
     "_UNKNOWN_PARTITION": "the topic has no such partition",
     "_NO_OFFSET": "no offset is stored, so there is nothing to commit: read a record first, or say which offset",
+    "_INCONSISTENT": "a record of the transaction failed, so the transaction has to be aborted",
+    "_NOENT": "there is nothing of that name",
+    "INVALID_REPLICA_ASSIGNMENT": "the replicas are assigned to brokers that are not there, or twice to one",
     "_STATE": "that is not possible in the present state",
     "_PURGE_QUEUE": "the message was thrown away before it was sent",
     "_MAX_POLL_EXCEEDED": "there was no poll for max.poll.interval.ms, so the consumer left its group",

@@ -3,8 +3,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from edasim.brokers.kafka.client.error_codes import CODES, JAVA_NAMES, NAMES, RETRIABLE, SENTENCES
-
+from edasim.brokers.kafka.client.error_codes import CODES, JAVA_NAMES, NAMES, SENTENCES
 
 Text = str
 
@@ -30,14 +29,14 @@ class KafkaError(metaclass=_Codes):
     if TYPE_CHECKING:
         def __getattr__(self, name: str) -> int: ...
 
-    def __init__(self, error: int | Text, reason: Text | None = None, fatal: bool = False, retriable: bool | None = None,
-                 txn_requires_abort: bool = False) -> None:
+    def __init__(self, error: int | Text, reason: Text | None = None, fatal: bool = False,
+                 retriable: bool = False, txn_requires_abort: bool = False) -> None:
         name = JAVA_NAMES.get(error, error) if isinstance(error, Text) else NAMES.get(error, "UNKNOWN")
         self._name = name
         self._code = CODES[name] if isinstance(error, Text) else error
         self._reason = reason or SENTENCES.get(name, name.strip("_").replace("_", " ").capitalize())
         self._fatal = fatal
-        self._retriable = name in RETRIABLE if retriable is None else retriable
+        self._retriable = retriable
         self._requires_abort = txn_requires_abort
 
     def code(self) -> int:
@@ -57,7 +56,7 @@ class KafkaError(metaclass=_Codes):
         return self._fatal
 
     def retriable(self) -> bool:
-        """Whether the same call may succeed later."""
+        """Whether the same call may succeed later; only calls about transactions say so."""
         return self._retriable
 
     def txn_requires_abort(self) -> bool:

@@ -176,6 +176,9 @@ class Membership:
         gained = [TopicPartition(*key) for key in sorted(mine - had)]
         if gained or not had:
             self._give(gained)
+        if had - mine and self.joined and not member.eager:
+            # Who gave something up in the cooperative protocol asks for the second round, which gives it to others.
+            self.group.rejoin(member)
 
     def _give(self, places: list[TopicPartition]) -> None:
         callback = self.callbacks.get("on_assign")
@@ -189,7 +192,8 @@ class Membership:
         if not places:
             return
         callback = self.callbacks.get(how) or self.callbacks.get("on_revoke")
-        self.consumer.commit_before_losing(lost=how == "on_lost")
+        if how != "on_lost":
+            self.consumer.commit_before_losing()
         if callback is not None:
             callback(self.consumer, places)
         self.consumer.reading.remove(places)

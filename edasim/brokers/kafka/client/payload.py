@@ -24,7 +24,7 @@ class Payload:
         """The key as the engine tells keys apart: one character a byte."""
         return None if self.key is None else self.key.decode("latin-1")
 
-    def message(self, topic: str, partition: int, offset: int, error: KafkaError | None = None,  # noqa: PLR0913
+    def message(self, topic: str, partition: int, offset: int, error: KafkaError | None = None,
                 latency_s: float | None = None, timestamp: tuple[int, int] | None = None) -> Message:
         """The record as applications see it."""
         return Message(topic, self.value, self.key, self.headers, error, partition=partition, offset=offset,

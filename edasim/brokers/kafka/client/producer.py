@@ -10,12 +10,21 @@ from edasim.brokers.kafka.client.errors import KafkaError, failure
 from edasim.brokers.kafka.client.knowledge import Knowledge
 from edasim.brokers.kafka.client.partitioners import Partitioner
 from edasim.brokers.kafka.client.payload import Payload
-from edasim.brokers.kafka.client.sending import ReportingProducer
-from edasim.brokers.kafka.client.values import OFFSET_INVALID, Message, as_bytes, as_headers
+from edasim.brokers.kafka.client.sending import PlainProducer, TransactionProducer
+from edasim.brokers.kafka.client.transactions import Transactions
+from edasim.brokers.kafka.client.values import (
+    OFFSET_INVALID,
+    Message,
+    TopicPartition,
+    as_bytes,
+    as_headers,
+    checked_places,
+)
 from edasim.core.clock import SECOND
 from edasim.scenario.broker_options import resolve
 
 if TYPE_CHECKING:
+    from edasim.brokers.kafka.client.group_metadata import ConsumerGroupMetadata
     from edasim.brokers.kafka.client.metadata import ClusterMetadata
     from edasim.brokers.kafka.client.simulated import SimulatedKafka
 
@@ -47,14 +56,16 @@ class Producer:
     """
 
     def __init__(self, kafka: SimulatedKafka, conf: Configuration) -> None:
-        self._kafka = kafka
-        self._conf = conf
-        self._clock = kafka.world.clock
+        self.kafka = kafka
+        self.conf = conf
+        self.clock = kafka.world.clock
         self._name = kafka.client_name("producer", conf["client.id"])
-        self._links = kafka.links(self._name)
+        self.links = kafka.links(self._name)
         options = resolve("kafka producer", kafka.version, producer_options(conf))
-        self._engine = ReportingProducer(kafka.cluster, self._name, self._links, options, conf["batch.num.messages"])
-        self._knowledge = Knowledge(kafka, self._links, conf, True, self._topic_known)
+        kind = TransactionProducer if conf["transactional.id"] else PlainProducer
+        self.engine = kind(kafka.cluster, self._name, self.links, options, conf["batch.num.messages"])
+        self._transactions = Transactions(self)
+        self._knowledge = Knowledge(kafka, self.links, conf, True, self._topic_known)
         self._partitioner = Partitioner(conf["partitioner"], conf["sticky.partitioning.linger.ms"] * MS,
                                         kafka.world.draws.sequential("client partitioner", self._name))
         self._waiting: dict[str, list[Sending]] = {}
@@ -77,15 +88,16 @@ class Producer:
         if not isinstance(topic, str):
             raise TypeError(f"a topic is a str, not {type(topic).__name__}")
         self._check_state()
-        time_ms = timestamp or self._clock.now_ns // MS
+        self._transactions.check_produce()
+        time_ms = timestamp or self.clock.now_ns // MS
         payload = Payload(as_bytes(key), as_bytes(value), as_headers(headers), time_ms)
         self._check_room(payload)
-        report = on_delivery or callback or self._conf.get("on_delivery")
-        sending = Sending(topic, partition, payload, report, self._clock.now_ns)
+        report = on_delivery or callback or self.conf.get("on_delivery")
+        sending = Sending(topic, partition, payload, report, self.clock.now_ns)
         count = self._knowledge.want(topic)
         if count == 0:
             raise failure("_UNKNOWN_TOPIC", f'the cluster has no topic "{topic}": create it first')
-        if count is not None and partition >= count:
+        if count is not None and not -1 <= partition < count:
             raise failure("_UNKNOWN_PARTITION", f'topic "{topic}" has {count} partitions, 0 to {count - 1}')
         self._outstanding += 1
         self._outstanding_bytes += payload.size
@@ -98,15 +110,43 @@ class Producer:
         if self._closed:
             raise RuntimeError("this producer is closed: make another one")
 
+    # --- transactions -----------------------------------------------------------------------------------------
+
+    def init_transactions(self, timeout: float = -1) -> None:
+        """Once, before the first transaction: an earlier producer with this transactional.id is fenced."""
+        self._check_state()
+        self._transactions.init(timeout)
+
+    def begin_transaction(self) -> None:
+        """What is produced from now on belongs to a transaction."""
+        self._check_state()
+        self._transactions.begin()
+
+    def send_offsets_to_transaction(self, positions: list[TopicPartition], group_metadata: ConsumerGroupMetadata,
+                                    timeout: float = -1) -> None:
+        """Commit a consumer's offsets with the transaction; `group_metadata` is its consumer_group_metadata()."""
+        self._check_state()
+        self._transactions.send_offsets(checked_places(positions), group_metadata, timeout)
+
+    def commit_transaction(self, timeout: float = -1) -> None:
+        """Send what waits, and make the transaction's records visible to read_committed, all at once."""
+        self._check_state()
+        self._transactions.end(True, timeout)
+
+    def abort_transaction(self, timeout: float = -1) -> None:
+        """Give the transaction up: its records stay in the log, and read_committed passes them over."""
+        self._check_state()
+        self._transactions.end(False, timeout)
+
     def _check_room(self, payload: Payload) -> None:
-        largest = self._conf["message.max.bytes"]
+        largest = self.conf["message.max.bytes"]
         if payload.size > largest:
             raise failure("MSG_SIZE_TOO_LARGE", f"the record has {payload.size} bytes, message.max.bytes is {largest}")
-        most = self._conf["queue.buffering.max.messages"] or 2**31
+        most = self.conf["queue.buffering.max.messages"] or 2**31
         if len(self) >= most:
             raise BufferError(f"the producer's queue is full with {most} records: poll() or flush() before producing "
                               "more, or raise queue.buffering.max.messages")
-        if self._outstanding_bytes + payload.size > self._conf["queue.buffering.max.kbytes"] * KILOBYTE:
+        if self._outstanding_bytes + payload.size > self.conf["queue.buffering.max.kbytes"] * KILOBYTE:
             raise BufferError("the producer's queue is full with queue.buffering.max.kbytes: poll() or flush() before "
                               "producing more")
 
@@ -114,22 +154,22 @@ class Producer:
         for sending in self._waiting.pop(topic, []):
             if not count:
                 self._report(sending, KafkaError("UNKNOWN_TOPIC_OR_PART", f'the cluster has no topic "{topic}"'))
-            elif sending.partition >= count:
+            elif not -1 <= sending.partition < count:
                 self._report(sending, KafkaError("_UNKNOWN_PARTITION"))
             else:
                 self._send(sending, count)
 
     def _send(self, sending: Sending, count: int) -> None:
         if sending.partition < 0:
-            sending.partition = self._partitioner.choose(sending.topic, sending.payload.key, count, self._clock.now_ns)
-        message = self._kafka.remember(sending.topic, sending.payload)
-        view = self._kafka.one_partition(sending.topic, sending.partition)
-        self._engine.send(message, view, self._delivered, sending)
+            sending.partition = self._partitioner.choose(sending.topic, sending.payload.key, count, self.clock.now_ns)
+        message = self.kafka.remember(sending.topic, sending.payload)
+        view = self.kafka.one_partition(sending.topic, sending.partition)
+        self.engine.send(message, view, self._delivered, sending)
 
     # --- delivery reports -------------------------------------------------------------------------------------
 
     def _delivered(self, sending: Sending, ok: bool) -> None:
-        engine = self._engine
+        engine = self.engine
         offset = OFFSET_INVALID
         if ok and engine.next_offset >= 0 and engine.acks != "0":
             offset = engine.next_offset
@@ -139,14 +179,16 @@ class Producer:
     def _report(self, sending: Sending, error: KafkaError | None, offset: int = OFFSET_INVALID) -> None:
         self._outstanding -= 1
         self._outstanding_bytes -= sending.payload.size
-        if error is None and self._conf["delivery.report.only.error"]:
+        if error is not None:
+            self._transactions.failed(error)
+        if error is None and self.conf["delivery.report.only.error"]:
             return
         if sending.callback is not None:
-            latency_s = (self._clock.now_ns - sending.since_ns) / SECOND
+            latency_s = (self.clock.now_ns - sending.since_ns) / SECOND
             message = sending.payload.message(sending.topic, sending.partition, offset, error, latency_s)
             self._reports.append((sending.callback, error, message))
 
-    def _serve(self) -> int:
+    def serve(self) -> int:
         """Run the callbacks of the reports that are there; how many."""
         served = 0
         while self._reports:
@@ -159,19 +201,19 @@ class Producer:
     def poll(self, timeout: float | None = None) -> int:
         """Let time pass until there is a delivery report, at most `timeout` seconds; how many reports were served."""
         self._check_state()
-        self._kafka.stepper.until(lambda: bool(self._reports), timeout)
-        return self._serve()
+        self.kafka.stepper.until(lambda: bool(self._reports), timeout)
+        return self.serve()
 
     def flush(self, timeout: float | None = None) -> int:
         """Send what lingers, and let time pass until all is reported, at most `timeout` seconds; how many are left."""
         self._check_state()
-        clock, engine = self._clock, self._engine
+        clock, engine = self.clock, self.engine
         deadline_ns = clock.now_ns + round((3600.0 if timeout is None or timeout < 0 else timeout) * SECOND)
         linger_ns, engine.buffer.linger_ns = engine.buffer.linger_ns, 0
         engine.hurry()
         while True:
-            self._kafka.stepper.until(self._something_to_serve, (deadline_ns - clock.now_ns) / SECOND)
-            self._serve()
+            self.kafka.stepper.until(self._something_to_serve, (deadline_ns - clock.now_ns) / SECOND)
+            self.serve()
             if (not len(self) and not self._on_its_way()) or clock.now_ns >= deadline_ns:
                 break
         engine.buffer.linger_ns = linger_ns
@@ -182,7 +224,7 @@ class Producer:
 
     def _on_its_way(self) -> bool:
         """Without acks nothing is reported back: what counts is whether it has left."""
-        return self._engine.acks == "0" and self._engine.owes()
+        return self.engine.acks == "0" and self.engine.owes()
 
     def __len__(self) -> int:
         return self._outstanding + len(self._reports)
@@ -194,7 +236,7 @@ class Producer:
 
     def list_topics(self, topic: str | None = None, timeout: float = -1) -> ClusterMetadata:
         """The cluster's brokers and topics, or one topic."""
-        return self._kafka.metadata(self._links, topic, timeout)
+        return self.kafka.metadata(self.links, topic, timeout)
 
     def close(self) -> None:
         """Flush, and be of no more use."""
@@ -208,7 +250,7 @@ class Producer:
         self._closed = True
         self._knowledge.alive = False
         self._waiting.clear()
-        self._engine.forget()
+        self.engine.forget()
 
     def __repr__(self) -> str:
         return f"<Producer {self._name}: {self._outstanding} records not yet answered>"

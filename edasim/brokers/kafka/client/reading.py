@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from edasim.brokers.kafka.client.client_member import ClientMember
 from edasim.brokers.kafka.client.configuration import Configuration
-from edasim.brokers.kafka.client.errors import KafkaError, KafkaException
+from edasim.brokers.kafka.client.errors import KafkaError
 from edasim.brokers.kafka.client.values import (
     OFFSET_BEGINNING,
     OFFSET_END,
     OFFSET_INVALID,
+    OFFSET_STORED,
     Message,
     TopicPartition,
 )
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from edasim.brokers.kafka.client.simulated import SimulatedKafka
 
 MS = 1_000_000
+LOOK_AGAIN_NS = 1_000_000_000
 Key = tuple[str, int]
 
 
@@ -60,6 +62,7 @@ class Reading:
         self.clock = kafka.world.clock
         self.member = member
         self.tracks: dict[Key, Track] = {}
+        self.absent: dict[Key, TopicPartition] = {}
         self.queue: deque[Record | Message] = deque()
         self.begin: Callable[[Track, int], None] = lambda track, offset: None
         self._end_check = False
@@ -72,21 +75,51 @@ class Reading:
         """Read these as well, each from its offset (a logical one is looked up)."""
         added: list[tuple[Track, int]] = []
         for place in places:
-            try:
-                partition = self.kafka.partition(place.topic, place.partition)
-            except KafkaException as error:
-                self.fail(place, error.args[0])
+            if place.offset == OFFSET_INVALID:
+                place = TopicPartition(*place.place, OFFSET_STORED)
+            partition = self.kafka.find(*place.place)
+            if partition is None:
+                self._wait_for(place)
                 continue
-            self.member.group.know(self.kafka.cluster.topics[place.topic])  # type: ignore[attr-defined]
+            self.member.group.know(self.kafka.cluster.topics[place.topic])
             added.append((Track(place, partition), place.offset))
         self.tracks |= {track.key(): track for track, _ in added}
         self.tell_member()
         for track, offset in added:
             self.begin(track, offset)
 
+    def _wait_for(self, place: TopicPartition) -> None:
+        """A partition that is not there may yet be created; after topic.metadata.propagation.max.ms it is an error."""
+        since_ns, wait_ns = self.clock.now_ns, self.conf["topic.metadata.propagation.max.ms"] * MS
+        self.absent[place.place] = place
+
+        def look() -> None:
+            if self.absent.get(place.place) is not place or not self.member.alive:
+                return
+            if self.kafka.find(*place.place) is not None:
+                del self.absent[place.place]
+                self.add([place])
+            elif self.clock.now_ns - since_ns < wait_ns:
+                self.clock.at(self.clock.now_ns + LOOK_AGAIN_NS, look)
+            else:
+                self.fail(place, KafkaError("UNKNOWN_TOPIC_OR_PART"))
+
+        look()
+
+    def held(self) -> dict[Key, int]:
+        """All that is assigned, with the offsets that were asked for."""
+        return ({key: track.place.offset for key, track in self.tracks.items()}
+                | {key: place.offset for key, place in self.absent.items()})
+
+    def remove_all(self) -> None:
+        """Read nothing."""
+        self.absent.clear()
+        self.remove([track.place for track in list(self.tracks.values())])
+
     def remove(self, places: Iterable[TopicPartition]) -> None:
         """Read these no more."""
         for place in places:
+            self.absent.pop(place.place, None)
             track = self.tracks.pop(place.place, None)
             if track is not None:
                 track.lookup += 1
@@ -169,15 +202,28 @@ class Reading:
     def take(self) -> Message | None:
         """What is next in the queue."""
         if not self.queue:
+            self._pass_markers()
             return None
         first = self.queue.popleft()
         if not isinstance(first, Record):
+            self._pass_markers()
             return first
         track = self.tracks[first.partition.topic, first.partition.number]
         track.next = track.position = first.offset + 1
         if self.conf["enable.auto.offset.store"]:
             track.stored = track.position
         return self.kafka.message(first)
+
+    def _pass_markers(self) -> None:
+        """A position moves over the markers of transactions when nothing else is there to read."""
+        for track in self.tracks.values():
+            progress = self.member.assigned.get(track.partition)
+            if progress is None or not 0 <= track.position < progress.consumed or self._has_queued(track):
+                continue
+            if not track.partition.read(track.position, progress.consumed):
+                track.next = track.position = progress.consumed
+                if self.conf["enable.auto.offset.store"]:
+                    track.stored = track.position
 
     # --- the end of a partition -------------------------------------------------------------------------------
 

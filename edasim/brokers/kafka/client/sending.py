@@ -1,4 +1,4 @@
-"""The engine's producer, as the client drives it: it says for each record at which offset it stands, or why it failed."""
+"""The engine's producers as the client drives them: they say of each record where it stands, or why it failed."""
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from edasim.brokers.kafka.bounded_producer import BoundedAccumulator
 from edasim.brokers.kafka.client.values import OFFSET_INVALID
 from edasim.brokers.kafka.failover_producer import FailoverProducer
 from edasim.brokers.kafka.log import Partition
+from edasim.brokers.kafka.transactional_producer import TransactionalFailoverProducer
 from edasim.core.link import Link
 
 if TYPE_CHECKING:
@@ -29,8 +30,18 @@ class CountingAccumulator(BoundedAccumulator):
         return super().add(node, partition, record, now_ns)
 
 
-class ReportingProducer(FailoverProducer):
-    """`next_offset` is where the record stands whose answer is being given, `error` why it failed."""
+if TYPE_CHECKING:
+    _Engine = FailoverProducer
+else:
+    _Engine = object  # A mixin: either kind of producer stands behind it.
+
+
+class Reporting(_Engine):
+    """What both kinds of producers do: `next_offset` is where the record stands whose answer is being given, `error`
+    why it failed.
+    """
+
+    buffer: CountingAccumulator
 
     def __init__(self, cluster: Cluster, name: str, links: tuple[Link, Link], options: Mapping[str, Any],
                  most_records: int) -> None:
@@ -41,10 +52,22 @@ class ReportingProducer(FailoverProducer):
         self.buffer.most_records = most_records
         self.next_offset = OFFSET_INVALID
 
+    def blame(self, error: str) -> None:
+        """What waits in the buffer is about to fail, with this error."""
+        self._errors |= dict.fromkeys(self.buffer.batches(), error)
+
     def _complete(self, batch: Batch, ok: bool) -> None:
         if not batch.done:
             self.next_offset = first_offset(batch) if ok else OFFSET_INVALID
         super()._complete(batch, ok)
+
+
+class PlainProducer(Reporting, FailoverProducer):
+    """A producer without transactions."""
+
+
+class TransactionProducer(Reporting, TransactionalFailoverProducer):
+    """A producer with a transactional.id."""
 
 
 def first_offset(batch: Batch) -> int:

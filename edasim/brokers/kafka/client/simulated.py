@@ -8,8 +8,8 @@ from edasim.brokers.kafka.client import admin_values, values
 from edasim.brokers.kafka.client.admin import AdminClient
 from edasim.brokers.kafka.client.configuration import CONSUMER, PRODUCER, configured
 from edasim.brokers.kafka.client.consumer import Consumer
-from edasim.brokers.kafka.client.errors import KafkaError, KafkaException, failure
 from edasim.brokers.kafka.client.coordinator import ClientGroup
+from edasim.brokers.kafka.client.errors import KafkaError, KafkaException, failure
 from edasim.brokers.kafka.client.metadata import BrokerMetadata, ClusterMetadata, PartitionMetadata, TopicMetadata
 from edasim.brokers.kafka.client.payload import Payload
 from edasim.brokers.kafka.client.producer import Producer
@@ -22,10 +22,12 @@ from edasim.core.distribution import parse_distribution
 from edasim.core.link import Link
 from edasim.core.message import Message as EngineMessage
 from edasim.core.world import World
+from edasim.scenario.broker_option import MOST_REPLICAS
 from edasim.scenario.broker_options import OptionError, resolve
 from edasim.scenario.wire import DEFAULT_LATENCIES
 
 MS = 1_000_000
+Client = Producer | Consumer
 NEW_YEAR_2026_MS = 1_767_225_600_000
 CONTROLLER = 1
 
@@ -57,21 +59,22 @@ class SimulatedKafka:
     ConfigEntry = admin_values.ConfigEntry
     ResourceType = admin_values.ResourceType
     AlterConfigOpType = admin_values.AlterConfigOpType
+    ElectionType = admin_values.ElectionType
     OffsetSpec = admin_values.OffsetSpec
     IsolationLevel = admin_values.IsolationLevel
     ConsumerGroupState = admin_values.ConsumerGroupState
     ConsumerGroupTopicPartitions = admin_values.ConsumerGroupTopicPartitions
     TopicCollection = admin_values.TopicCollection
 
-    def __init__(self, brokers: int = 3, version: str = "4.3", seed: int = 1,  # noqa: PLR0913
+    def __init__(self, brokers: int = 3, version: str = "4.3", seed: int = 1,
                  options: Mapping[str, Any] | None = None, latency: str = DEFAULT_LATENCIES["producer-to-broker"],
                  begins_ms: int = NEW_YEAR_2026_MS) -> None:
         try:
             self.options = resolve("kafka broker", version, dict(options or {}))
         except OptionError as error:
             raise ValueError(str(error)) from None
-        if brokers < 1:
-            raise ValueError(f"brokers is {brokers}, but a cluster has at least one")
+        if not 1 <= brokers <= MOST_REPLICAS:
+            raise ValueError(f"brokers is {brokers}, but a cluster has 1 to {MOST_REPLICAS}")
         self.version = version
         self.brokers = brokers
         self.replicas = min(3, brokers)
@@ -123,7 +126,7 @@ class SimulatedKafka:
         """Let simulated time pass; clients send, fetch, commit and send heartbeats meanwhile."""
         self.stepper.sleep(seconds)
 
-    def crash(self, client: Producer | Consumer) -> None:
+    def crash(self, client: Client) -> None:
         """The client's process dies without a goodbye: nothing is flushed, committed or left."""
         client.vanish()
 
@@ -157,18 +160,25 @@ class SimulatedKafka:
         self.cluster.start(broker)
         self.stepper.until(lambda: node.alive, None)
 
+    def freeze_broker(self, broker: int) -> None:
+        """A broker stands still: it neither answers nor forgets."""
+        self.cluster.freeze(self._broker(broker))
+
+    def thaw_broker(self, broker: int) -> None:
+        """A broker that stood still goes on."""
+        self.cluster.thaw(self._broker(broker))
+
+    @property
+    def broker_numbers(self) -> set[int]:
+        """The brokers' numbers, from 1."""
+        return set(range(1, self.brokers + 1))
+
     def _broker(self, number: int) -> int:
         if not 1 <= number <= self.brokers:
             raise ValueError(f"there is no broker {number}: they are numbered 1 to {self.brokers}")
         return number
 
     # --- topics -----------------------------------------------------------------------------------------------
-
-    def _topic(self, name: str) -> Topic:
-        topic = self.cluster.topics.get(name)
-        if topic is None:
-            raise failure("UNKNOWN_TOPIC_OR_PART", f'the cluster has no topic "{name}"')
-        return topic
 
     def partition_count(self, name: str, create: bool) -> int:
         """How many partitions a topic has, 0 without it; `create` it if the brokers do that by themselves."""
@@ -213,13 +223,20 @@ class SimulatedKafka:
         self._configs[name] = (options, dict(config))
         self.cluster.configure_topic(name, options)
 
-    def partition(self, topic: str, number: int) -> ReplicatedPartition:
-        """The engine's partition; KafkaException when there is none."""
-        partitions = self._topic(topic).partitions
+    def find(self, topic: str, number: int) -> ReplicatedPartition | None:
+        """The engine's partition; None when there is none."""
+        partitions = self.cluster.topics[topic].partitions if topic in self.cluster.topics else []
         if not 0 <= number < len(partitions):
-            raise failure("UNKNOWN_TOPIC_OR_PART", f'topic "{topic}" has no partition {number}')
+            return None
         found = partitions[number]
         assert isinstance(found, ReplicatedPartition), "this cluster makes no others"
+        return found
+
+    def partition(self, topic: str, number: int, error: str = "UNKNOWN_TOPIC_OR_PART") -> ReplicatedPartition:
+        """The engine's partition; KafkaException when there is none."""
+        found = self.find(topic, number)
+        if found is None:
+            raise failure(error, f"the cluster has no partition {topic} [{number}]")
         return found
 
     def one_partition(self, name: str, number: int) -> Topic:

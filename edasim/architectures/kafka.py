@@ -80,6 +80,7 @@ class Kafka(Brokered[KafkaConsumer]):
         self.nodes = Nodes(self.cluster, self._reach)
         self.parts = frozenset({"broker", *self.nodes.names})
         self._producer_kind = producer_kind(self.cluster, shop.scenario, self.producer_options)
+        self._retry_topics: dict[str, list[Topic]] = {}
         self.producers: dict[str, Producer] = {}
         self.senders = self.producers
         self.refusing = self.cluster.refusing
@@ -102,9 +103,19 @@ class Kafka(Brokered[KafkaConsumer]):
             self.cluster.create_topic(event, self.topic_options, keyed=self.options.key)
         return self.cluster.topics[event]
 
-    def retry_topic(self, service: str) -> Topic:
-        """The topic in which a service's messages wait for another attempt."""
-        return self.cluster.topics[f"{service}-retry"]
+    def retry_topic(self, service: str, attempts_made: int) -> Topic:
+        """The topic in which a service's messages wait for another attempt after so many."""
+        topics = self._retry_topics[service]
+        return topics[min(attempts_made, len(topics)) - 1]
+
+    def _create_retry_topics(self, service: str) -> None:
+        """One for all attempts, or one for each, so that who waits long is not in the way of who waits shortly."""
+        attempts = self.shop.policy(service).spec.attempts
+        names = [f"{service}-retry"]
+        if self.options.retry_topics == "each" and attempts is not None:
+            names = [f"{service}-retry-{number}" for number in range(1, max(2, attempts))]
+        self._retry_topics[service] = [
+            self.cluster.create_topic(name, self.topic_options, service, keyed=self.options.key) for name in names]
 
     def dead_letter_topic(self, service: str) -> Topic:
         """The topic in which a service's messages wait for a person."""
@@ -120,7 +131,7 @@ class Kafka(Brokered[KafkaConsumer]):
             for publication in spec.publishes:
                 self.topic(publication.event)
             if self.shop.policy(name).spec.where != "worker":
-                self.cluster.create_topic(f"{name}-retry", self.topic_options, name, keyed=self.options.key)
+                self._create_retry_topics(name)
             if spec.redrive is not None:
                 self.cluster.create_topic(f"{name}-redrive", self.topic_options, name, keyed=self.options.key)
             if spec.dead_letters:
@@ -140,7 +151,7 @@ class Kafka(Brokered[KafkaConsumer]):
         spec = self.shop.scenario.services[name]
         topics = [self.topic(event) for event in spec.handles]
         if self.shop.policy(name).spec.where != "worker":
-            topics.append(self.retry_topic(name))
+            topics += self._retry_topics[name]
         if spec.redrive is not None:
             topics.append(self.cluster.topics[f"{name}-redrive"])
         group = self.groups[name] = consumer_group(self.shop.world, name, topics, self.consumer_options,

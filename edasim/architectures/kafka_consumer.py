@@ -87,7 +87,7 @@ class KafkaConsumer:
         """Send a copy to the group's own retry topic, to be handled when its wait is over."""
         service = self.consumer.service.name
         retry = Retrying(attempts_made, self.worker.clock.now_ns + wait_ns, wait_ns)
-        self.kafka.send(service, record.message, self.kafka.retry_topic(service), retry)
+        self.kafka.send(service, record.message, self.kafka.retry_topic(service, attempts_made), retry)
         self._passed(record)
 
     def dead_letter(self, record: Record) -> None:

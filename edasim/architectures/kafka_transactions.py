@@ -82,7 +82,7 @@ class TransactionalConsumer(KafkaConsumer):
     def again(self, record: Record, attempts_made: int, wait_ns: int) -> None:
         """Send a copy to the group's own retry topic, in the transaction."""
         retry = Retrying(attempts_made, self.worker.clock.now_ns + wait_ns, wait_ns)
-        self._send(record.message, self.kafka.retry_topic(self.consumer.service.name), retry)
+        self._send(record.message, self.kafka.retry_topic(self.consumer.service.name, attempts_made), retry)
 
     def dead_letter(self, record: Record) -> None:
         """Send a copy to the service's dead-letter topic, in the transaction, if it has one."""

@@ -70,7 +70,9 @@ class KafkaOptions(Part):
     """Kafka by its real option names in four sections.
 
     `commit` says when offsets are committed: by a timer, after each record, after each poll, before the work, or after
-    each poll in one transaction with what is published because of it; `key` says whether keys are sent.
+    each poll in one transaction with what is published because of it; `key` says whether keys are sent;
+    `retry_topics`, whether messages that are tried again elsewhere wait in one topic for all attempts, or in one for
+    each.
     """
 
     version: Annotated[str, choice("3.9", "4.0", "4.3")] = "4.3"
@@ -80,6 +82,7 @@ class KafkaOptions(Part):
     broker: Settings = FrozenMapping()
     commit: Annotated[str, choice("auto", "record", "poll", "before", "transaction")] = "auto"
     key: Boolean = True
+    retry_topics: Annotated[str, choice("one", "each")] = "one"
 
 
 class RabbitOptions(Part):

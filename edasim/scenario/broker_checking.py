@@ -20,6 +20,7 @@ def check_brokers(scenario: Scenario) -> Iterator[Finding]:
     """All findings about the options of both brokers."""
     if scenario.architectures.kafka is not None:
         yield from _kafka(scenario.architectures.kafka)
+        yield from _retry_topics(scenario)
     if scenario.architectures.rabbitmq is not None:
         yield from _rabbitmq(scenario.architectures.rabbitmq, scenario)
 
@@ -46,6 +47,19 @@ def _kafka(options: KafkaOptions) -> Iterator[Finding]:
         others = "commit: record, poll, before or transaction"
         wanted = "commit: auto" if resolved["consumer"]["enable.auto.commit"] else others
         yield (*path, "commit"), f"{options.commit} contradicts enable.auto.commit: {shown(written)}: write {wanted}"
+
+
+def _retry_topics(scenario: Scenario) -> Iterator[Finding]:
+    """A topic for each attempt, of attempts without end."""
+    kafka = scenario.architectures.kafka
+    if kafka is None or kafka.retry_topics != "each":
+        return
+    for name, service in scenario.services.items():
+        retry = service.retry or scenario.retry
+        if retry.where != "worker" and retry.attempts is None:
+            yield ("architectures", "kafka", "retry-topics"), (
+                f"with unlimited attempts {name} would need endless retry topics: write a number of attempts, or "
+                "retry-topics: one")
 
 
 def _transactions(producer: Mapping[str, Any], broker: Mapping[str, Any], options: KafkaOptions) -> Iterator[Finding]:

@@ -119,7 +119,7 @@ class Offsets:
         """What poll() has given and no commit has said."""
         return [TopicPartition(*track.key(), track.stored, track.metadata)
                 for track in self.consumer.reading.tracks.values()
-                if track.stored >= 0 and track.stored != track.committed]
+                if track.stored >= 0 and track.stored > track.committed]
 
     def commit(self, places: list[TopicPartition]) -> Reply:
         """Send a commit; conf's on_commit(error, offsets) is called with its answer."""

@@ -84,7 +84,6 @@ class SimulatedKafka:
         self.stepper = Stepper(self.world)
         append = parse_distribution(DEFAULT_LATENCIES["append"]).quantile_ns
         self.cluster = ReplicatedCluster(self.world, ClusterTimes(self._hop, append), brokers, self.options)
-        self.cluster.transactions.bumps = version != "3.9"
         self._payloads: dict[int, Payload] = {}
         self._names: dict[str, int] = {}
         self.groups: dict[str, GroupHome] = {}

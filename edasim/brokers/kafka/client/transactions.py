@@ -61,7 +61,7 @@ class Transactions:
         """A record was not delivered: its transaction has to be aborted, or a fenced producer has come to its end."""
         if not isinstance(self.producer.engine, TransactionProducer) or self.state != OPEN:
             return
-        if error.name() in _FENCED or self.producer.engine.fenced:
+        if error.name() in _FENCED or self.producer.engine.is_fenced:
             self.fatal = KafkaError("_FENCED", fatal=True)
         elif self.abortable is None:
             reason = f"a record of the transaction failed ({error.name()}): abort it"
@@ -86,7 +86,7 @@ class Transactions:
 
     def begin(self) -> None:
         """Begin a transaction; the brokers hear of it with the first record."""
-        self._demand(READY, "begin_transaction()")
+        self._demand(READY, "begin_transaction()").begin()
         self.state = OPEN
 
     def send_offsets(self, places: list[TopicPartition], metadata: ConsumerGroupMetadata, timeout: float) -> None:

@@ -619,6 +619,31 @@ def test_a_dead_leader_is_followed_by_another(kafka: SimulatedKafka) -> None:
         kafka.kill_broker(9)
 
 
+def test_nobody_answers_while_all_brokers_are_dead(kafka: SimulatedKafka) -> None:
+    topic, admin, consumer = create(kafka), kafka.AdminClient({}), reader(kafka)
+    send(kafka, topic, "a")
+    for broker in (1, 2, 3):
+        kafka.kill_broker(broker)
+    place = kafka.TopicPartition(topic, 0)
+    assert error_of(lambda: admin.list_topics(timeout=5)).name() == "_TIMED_OUT"
+    assert error_of(lambda: consumer.get_watermark_offsets(place, timeout=5)).name() == "_TIMED_OUT"
+    assert error_of(lambda: consumer.committed([place], timeout=5)).name() == "_TIMED_OUT"
+    for broker in (1, 2, 3):
+        kafka.start_broker(broker)
+    assert consumer.get_watermark_offsets(place, timeout=60) == (0, 1)
+
+
+def test_clients_are_context_managers(kafka: SimulatedKafka) -> None:
+    topic = create(kafka)
+    with kafka.Producer({}) as producer:
+        producer.produce(topic, "a")
+    with reader(kafka) as consumer:
+        consumer.assign([kafka.TopicPartition(topic, 0, 0)])
+        assert consumer.poll(5).value() == b"a"
+    with pytest.raises(RuntimeError, match="closed"):
+        consumer.poll(0)
+
+
 def test_too_few_replicas_refuse_acks_all(kafka: SimulatedKafka) -> None:
     topic = create(kafka, min_insync_replicas="2", replicas=2)
     kafka.kill_broker(2)

@@ -12,7 +12,7 @@ from edasim.brokers.kafka.client.group_metadata import ConsumerGroupMetadata
 from edasim.brokers.kafka.client.membership import Callback, Membership
 from edasim.brokers.kafka.client.offsets import Offsets
 from edasim.brokers.kafka.client.reading import Reading, Track
-from edasim.brokers.kafka.client.stepping import answered, ask
+from edasim.brokers.kafka.client.stepping import LATER, answered, ask
 from edasim.brokers.kafka.client.values import (
     OFFSET_END,
     OFFSET_INVALID,
@@ -22,6 +22,7 @@ from edasim.brokers.kafka.client.values import (
     checked_places,
 )
 from edasim.brokers.kafka.log import Partition
+from edasim.brokers.kafka.nodes import NOWHERE
 from edasim.core.clock import SECOND
 from edasim.scenario.broker_options import OptionError, resolve
 
@@ -290,9 +291,9 @@ class Consumer:
             known = track is not None and track.position >= 0
             return OFFSET_INVALID, self.reading.limit(track.partition) if track and known else OFFSET_INVALID
 
-        def at_broker() -> tuple[int, int]:
+        def at_broker() -> Any:
             found = self.kafka.partition(partition.topic, partition.partition, "_UNKNOWN_PARTITION")
-            return found.log_start, self.reading.limit(found)
+            return LATER if found.serving == NOWHERE else (found.log_start, self.reading.limit(found))
 
         low, high = self._ask(at_broker, timeout, "asking for watermarks")
         return low, high
@@ -336,6 +337,12 @@ class Consumer:
         group = self._membership.group
         self.kafka.stepper.until(lambda: member.name not in group.members or member.instance is not None, 1.0)
         member.die()
+
+    def __enter__(self) -> Consumer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def vanish(self) -> None:
         """The process dies: nothing is committed, and the group is not told."""

@@ -245,6 +245,12 @@ class Producer:
             self._closed = True
             self._knowledge.alive = False
 
+    def __enter__(self) -> Producer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def vanish(self) -> None:
         """The process dies: what is in the buffer is gone, and nobody hears the answers."""
         self._closed = True

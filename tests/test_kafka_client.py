@@ -464,6 +464,29 @@ def test_a_callback_may_commit_and_choose_where_to_begin(kafka: SimulatedKafka) 
     assert [place.offset for place in second.committed(places)] == [3, 3]
 
 
+def test_unsubscribe_takes_effect_at_the_next_poll(kafka: SimulatedKafka) -> None:
+    topic, told, consumer = create(kafka), Told(), reader(kafka)
+    consumer.subscribe([topic], **told.callbacks())
+    settle(consumer)
+    consumer.unsubscribe()
+    assert (told.calls, len(consumer.assignment())) == ([("assign", [0])], 1)
+    consumer.poll(1)
+    assert (told.calls, consumer.assignment()) == ([("assign", [0]), ("revoke", [0])], [])
+
+
+@pytest.mark.parametrize(("strategy", "verb"), [("range", "incremental_assign"), ("cooperative-sticky", "assign")])
+def test_a_callback_assigns_as_the_protocol_does(kafka: SimulatedKafka, strategy: str, verb: str) -> None:
+    topic, names = create(kafka), []
+    consumer = reader(kafka, partition_assignment_strategy=strategy)
+
+    def on_assign(one: Any, places: list[Any]) -> None:
+        names.append(error_of(lambda: getattr(one, verb)(places)).name())
+
+    consumer.subscribe([topic], on_assign=on_assign)
+    assert settle(consumer) == [[]]
+    assert names == ["_STATE"]
+
+
 def test_who_does_not_poll_in_time_is_told_so_and_comes_back(kafka: SimulatedKafka) -> None:
     topic, told = create(kafka), Told()
     send(kafka, topic, *"abc")
@@ -565,7 +588,8 @@ def test_a_fenced_producer_is_of_no_more_use(kafka: SimulatedKafka) -> None:
     second = transactional(kafka)
     error = error_of(first.commit_transaction)
     assert (error.name(), error.fatal()) == ("_FENCED", True)
-    assert error_of(first.begin_transaction).name() == "_FENCED"
+    assert error_of(first.commit_transaction).name() == "_FENCED"
+    assert error_of(first.begin_transaction).name() == "_CONFLICT"
     second.begin_transaction()
     second.produce(topic, "of the second")
     second.commit_transaction()

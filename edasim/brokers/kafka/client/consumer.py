@@ -123,7 +123,7 @@ class Consumer:
         """
         places = checked_places(partitions)
         self._open()
-        self._membership.assigned_by_hand()
+        self._membership.assigned_by_hand(incremental=False)
         self.reading.remove_all()
         self.reading.add(places)
 
@@ -137,7 +137,7 @@ class Consumer:
         for place in checked_places(partitions):
             if place.place in self.reading.tracks:
                 raise failure("_CONFLICT", f"{place.topic} [{place.partition}] is already part of the assignment")
-        self._membership.assigned_by_hand()
+        self._membership.assigned_by_hand(incremental=True)
         self.reading.add(partitions)
 
     def incremental_unassign(self, partitions: list[TopicPartition]) -> None:
@@ -145,6 +145,7 @@ class Consumer:
         self._open()
         for place in checked_places(partitions):
             self._track(place, "_INVALID_ARG")
+        self._membership.assigned_by_hand(incremental=True)
         self.reading.remove(partitions)
 
     def assignment(self) -> list[TopicPartition]:
@@ -197,7 +198,7 @@ class Consumer:
     def seek(self, partition: TopicPartition) -> None:
         """Go on from the offset of `partition`; what has been committed stays."""
         self._open()
-        track = self._track(partition, "_STATE")
+        track = self._track(partition, "_UNKNOWN_PARTITION" if self._membership.giving else "_STATE")
         if partition.offset in (OFFSET_STORED, OFFSET_INVALID):
             raise failure("_INVALID_ARG", "seek needs an offset: a number, OFFSET_BEGINNING or OFFSET_END")
         self.reading.seek(track, partition.offset)

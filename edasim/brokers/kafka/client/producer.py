@@ -186,6 +186,7 @@ class Producer:
         if sending.callback is not None:
             latency_s = (self.clock.now_ns - sending.since_ns) / SECOND
             message = sending.payload.message(sending.topic, sending.partition, offset, error, latency_s)
+            message.set_headers(None)  # librdkafka's reports come without them.
             self._reports.append((sending.callback, error, message))
 
     def serve(self) -> int:

@@ -10,7 +10,7 @@ from edasim.brokers.kafka.client.errors import KafkaError, failure
 from edasim.brokers.kafka.client.knowledge import Knowledge
 from edasim.brokers.kafka.client.partitioners import Partitioner
 from edasim.brokers.kafka.client.payload import Payload
-from edasim.brokers.kafka.client.sending import PlainProducer, TransactionProducer
+from edasim.brokers.kafka.client.sending import SAME_INSTANT_NS, PlainProducer, TransactionProducer
 from edasim.brokers.kafka.client.transactions import Transactions
 from edasim.brokers.kafka.client.values import (
     OFFSET_INVALID,
@@ -210,7 +210,7 @@ class Producer:
         self._check_state()
         clock, engine = self.clock, self.engine
         deadline_ns = clock.now_ns + round((3600.0 if timeout is None or timeout < 0 else timeout) * SECOND)
-        linger_ns, engine.buffer.linger_ns = engine.buffer.linger_ns, 0
+        linger_ns, engine.buffer.linger_ns = engine.buffer.linger_ns, SAME_INSTANT_NS
         engine.hurry()
         while True:
             self.kafka.stepper.until(self._something_to_serve, (deadline_ns - clock.now_ns) / SECOND)

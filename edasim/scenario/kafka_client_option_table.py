@@ -84,7 +84,7 @@ PRODUCER = table(
                  "a larger message is refused, a full request leaves the rest to the next; headers are not counted",
                  low=0),
     BrokerOption("transactional.id", "str", None, "ignored",
-                 "write transactions: true, by which each worker of a service has an id of its own"),
+                 "write commit: transaction, by which each worker of a service has an id of its own"),
     BrokerOption("transaction.timeout.ms", "duration_ms", 60_000, "modelled",
                  "how long a transaction may be open before the coordinator aborts it", low=1),
     BrokerOption("transaction.two.phase.commit.enable", "bool", False, "ignored",

@@ -28,8 +28,9 @@ class Member(Poller):
     What an application does: `poll`, `consumed` (its positions), `commit` (what polls returned, or given offsets; the
     group answers only to refuse), `seek`, `seek_to_time`, `pause`, `resume`, `rest` (leave a poll that waits in vain),
     `die` (crash; then `Group.lose`, or `Group.leave` for a close).  What its group says: `assign` (a share, taken in a
-    group answers only to refuse), `seek`, `seek_to_time`, `pause`, `resume`, `rest` (leave a poll that waits in vain),
-    `_applied` (a share has been taken over), `_poll_interval_over`.  Committed offsets are `Group.committed`.
+    poll), `commit_refused` (Kafka's name of an error).  For who drives a member by hand: `rejoin_pending`,
+    `generation`, `_applied` (a share has been taken over), `_poll_interval_over`.  Committed offsets are
+    `Group.committed`.
     """
 
     __slots__ = ("_born_ns", "_evicted", "_heartbeat_phase_ns", "_silent_since_ns", "heartbeat_ns", "instance",

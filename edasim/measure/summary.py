@@ -11,6 +11,7 @@ from edasim.measure.age import age
 from edasim.measure.consistency import convergence_s, read_your_writes_violations, staleness, t_visibility
 from edasim.measure.operations import operations
 from edasim.measure.orders import Orders
+from edasim.measure.ownership import GroupNumbers, Ownership
 from edasim.measure.reading import NANO, Reading
 from edasim.measure.replication import StoreReading
 from edasim.measure.services import ServiceNumbers, ServiceReading
@@ -108,6 +109,12 @@ class Summary:
     def service(self, name: str) -> ServiceReading:
         """The journal as one service sees it."""
         return ServiceReading(self.reading, self.orders, name)
+
+    @cached_property
+    def groups(self) -> dict[str, GroupNumbers]:
+        """What rebalances did to each service's consumer group, from the end of the warm-up on; zeros without one."""
+        end_s = self.run.end_ns * NANO
+        return {name: Ownership(self.reading, name).numbers(self.start_s, end_s) for name in self.run.scenario.services}
 
     @cached_property
     def age_s(self) -> dict[str, dict[str, float]]:
@@ -238,6 +245,8 @@ def as_text(run: Run) -> str:
         lines.append(f"back to normal after a fault: {_back_to_normal(summary)}")
     lines += [_store_line(name, store) for name, store in summary.stores.items()]
     lines += _service_lines(summary.services)
+    lines += [_group_line(name, group) for name, group in summary.groups.items()
+              if group.rebalances or group.unread_partition_s]
     lines += [
         f"breaker of {name}: opened {numbers.breaker_openings} times, {numbers.short_circuited} calls not made"
         for name, numbers in summary.services.items() if numbers.breaker_openings
@@ -264,6 +273,13 @@ def _store_line(name: str, store: StoreReading) -> str:
         return text
     at_once, later = store.t_visibility(np.zeros(1))[0], spread(store.visible_after_s)["p99"]
     return f"{text}; {at_once:.1%} of reads at once see it, 99% after {_show(later)}"
+
+
+def _group_line(name: str, group: GroupNumbers) -> str:
+    """What rebalances cost."""
+    return (f"group of {name}: {group.rebalances} rebalances, {group.moves} partitions moved, unread for "
+            f"{group.unread_partition_s:.2f} partition-seconds, one for {_show(group.unread_max_s)}, "
+            f"{group.commits_refused} commits refused")
 
 
 def _back_to_normal(summary: Summary) -> str:

@@ -11,7 +11,7 @@ from edasim.core.journal import ABOUT_MARKERS, ABOUT_MEMBERS, ABOUT_NODES, ABOUT
 from edasim.core.message import Message
 from edasim.measure.journey import BROKER, CLIENT, FRONT, Journey, Line
 from edasim.measure.orders import OUTCOMES
-from edasim.measure.pens import SAID, Customer, Front, Handling, Pen
+from edasim.measure.pens import AT_THE_LOG, SAID, Customer, Front, Handling, Pen
 from edasim.measure.reading import NANO
 from edasim.scenario.value import Scenario
 from edasim.simulate import Run
@@ -141,7 +141,7 @@ class _Reader:
             assert isinstance(front, Front)
             front.hear(verb, now_ns)
         elif place.service == "" or place.kind == "partition":
-            text = "the broker recognises a repetition" if verb == Verb.deduplicated else SAID.get(verb, verb.name)
+            text = AT_THE_LOG.get(verb) or SAID.get(verb, verb.name)
             self._line(BROKER, message).note(verb.name.replace("_", "-"), now_ns, text)
         elif verb == Verb.published:
             line = self._line(place.service, self.messages[message.cause])

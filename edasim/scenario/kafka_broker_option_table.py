@@ -15,7 +15,7 @@ _DISK = "files on disk are not modelled"
 _TIERED = "tiered storage is not modelled"
 _FORMAT = "the message format is not modelled"
 _THREADS = "the broker's threads are not modelled"
-_CONSUMER_PROTOCOL = "groups rebalance by the classic protocol"
+_CONSUMER_PROTOCOL = "for group.protocol: consumer"
 _SHARE = "share groups are not modelled yet"
 _OFFSETS = "committed offsets are kept for the whole run"
 _TOPIC = "set the topic's own option instead"
@@ -169,13 +169,20 @@ BROKER = table(
     *ignored("the coordinator's own log takes no time and is there as long as a node is", "int", {
         "transaction.state.log.num.partitions": 50, "transaction.state.log.replication.factor": 3,
         "transaction.state.log.min.isr": 2}, low=1),
-    *ignored(_CONSUMER_PROTOCOL, "duration_ms", {
-        "group.consumer.session.timeout.ms": 45_000, "group.consumer.min.session.timeout.ms": 45_000,
-        "group.consumer.max.session.timeout.ms": 60_000, "group.consumer.heartbeat.interval.ms": 5_000,
-        "group.consumer.min.heartbeat.interval.ms": 5_000,
-        "group.consumer.max.heartbeat.interval.ms": 15_000}, low=1),
-    *ignored(_CONSUMER_PROTOCOL, "list", {"group.consumer.assignors": ("uniform", "range"),
-                                          "group.coordinator.rebalance.protocols": ("classic", "consumer")}),
+    BrokerOption("group.consumer.session.timeout.ms", "duration_ms", 45_000, "modelled",
+                 f"{_CONSUMER_PROTOCOL}, silence after which a member is given up", low=1),
+    BrokerOption("group.consumer.heartbeat.interval.ms", "duration_ms", 5_000, "modelled",
+                 f"{_CONSUMER_PROTOCOL}, how often members hear what to read and what to let go", low=1),
+    BrokerOption("group.consumer.assignors", "list", ("uniform", "range"), "modelled",
+                 f"{_CONSUMER_PROTOCOL}, the first is used where group.remote.assignor names none",
+                 allowed=("uniform", "range")),
+    *(BrokerOption(name, "duration_ms", default, "modelled", "bounds of the option that it is named after", low=1)
+      for name, default in {
+          "group.consumer.min.session.timeout.ms": 45_000, "group.consumer.max.session.timeout.ms": 60_000,
+          "group.consumer.min.heartbeat.interval.ms": 5_000,
+          "group.consumer.max.heartbeat.interval.ms": 15_000}.items()),
+    *ignored("both protocols are there", "list", {
+        "group.coordinator.rebalance.protocols": ("classic", "consumer")}),
     *ignored(_SHARE, "duration_ms", {"group.share.record.lock.duration.ms": 30_000,
                                      "group.share.session.timeout.ms": 45_000}, low=1),
     *ignored(_SHARE, "int", {"group.share.delivery.count.limit": 5}, low=2, high=10),

@@ -22,8 +22,8 @@ from edasim.core.world import World
 class Group(GroupOffsets):
     """One consumer group of the classic protocol.  `initial_delay_ns` is group.initial.rebalance.delay.ms.
 
-    `rebalancing` while members are to join again, and `joined` are those that have; `syncing` while they fetch their
-    shares, and `synced` are those that have asked.
+    `rebalancing` while members are to join again, and `joined` are those that have; `syncing` until
+    the leader's shares are there, and `synced` are those that wait for theirs.
     """
 
     def __init__(self, world: World, name: str, topics: Sequence[Topic], options: Mapping[str, Any],
@@ -33,8 +33,8 @@ class Group(GroupOffsets):
         # The protocol that all members list first: with Kafka's default list that is range, and so eager.
         self.strategy: str = options["partition.assignment.strategy"][0]
         self.joined: set[str] = set()
-        self.synced: set[str] = set()
-        self._answered: set[str] = set()
+        self.synced: dict[str, Member] = {}
+        self.leader = ""
         self.generation = 0
         self.rebalancing = self.syncing = False
         self._gathering = False
@@ -251,7 +251,7 @@ class Group(GroupOffsets):
                 member.assign({partition: self.committed[partition] for partition in self._share(member)},
                               self.generation)
             return
-        self.syncing, self.synced, self._answered = True, set(), set()
+        self.syncing, self.synced, self.leader = True, {}, next(iter(self.members))
         for member in list(self.members.values()):
             member.to_client.send(Call(self.heard_of_members, (member, self.generation)), CALL)
 
@@ -259,28 +259,29 @@ class Group(GroupOffsets):
         """The answer to JoinGroup is at a member: it asks for its share (SyncGroup); the leader sends all along."""
         member, generation = news
         if member.alive and generation == self.generation:
+            # From now on it commits as one of this generation, of what it still has.
+            member.generation = generation
             member.to_broker.send(Call(self._on_sync, news), CALL)
 
     def _on_sync(self, news: tuple[Member, int]) -> None:
         member, generation = news
         if self.members.get(member.name) is not member:
             return
-        if generation != self.generation or not self.syncing:
-            # A rebalance has begun anew (REBALANCE_IN_PROGRESS).
-            member.to_client.send(Call(self.notice, member), CALL)
-            return
-        self.synced.add(member.name)
-        if next(iter(self.members)) in self.synced:
-            self._answer_the_synced()
-
-    def _answer_the_synced(self) -> None:
-        """The leader's shares are there: all who wait for theirs are answered, and who asks later is at once."""
-        waiting = [member for name, member in self.members.items() if name in self.synced - self._answered]
-        self._answered |= self.synced
-        if self.synced >= set(self.members):
-            self.syncing = False
-        for member in waiting:
+        if generation != self.generation or self.rebalancing:
+            member.to_client.send(Call(self.begins_anew, member), CALL)
+        elif not self.syncing:
             self._send_share(member)
+        else:
+            self.synced[member.name] = member
+            if member.name == self.leader:
+                # Its shares are there: the group is stable, and all who wait for theirs are answered.
+                self.syncing = False
+                for one in self.synced.values():
+                    self._send_share(one)
+
+    def begins_anew(self, member: Member) -> None:
+        """A rebalance has begun while a member waited for its share (REBALANCE_IN_PROGRESS)."""
+        self.notice(member)
 
     def _share(self, member: Member) -> list[Partition]:
         return [self.topics[topic].partitions[number] for topic, number in self.assignment.get(member.name, ())]

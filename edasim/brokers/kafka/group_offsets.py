@@ -197,7 +197,7 @@ class GroupOffsets:
         error = self.commit_error(member, generation)
         if error:
             self.fenced(max(0, generation))
-            member.to_client.send(Call(member.commit_refused, error), CALL)
+            member.to_client.send(Call(member.hear_refusal, (error, generation)), CALL)
         else:
             self.apply(offsets)
 

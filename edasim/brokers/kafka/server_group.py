@@ -79,7 +79,7 @@ class ServerGroup(GroupOffsets):
         self._reset_offsets(at_start=False)
         self.members[member.name] = member
         if before is None:
-            reconciliation.join(member.name, member.instance, tuple(self.topics))
+            reconciliation.join(member.name, member.instance, self.subscription(member))
         else:
             self._silent.pop(before.name, None)
             if before.name != member.name:
@@ -87,6 +87,10 @@ class ServerGroup(GroupOffsets):
             reconciliation.take_place(before, member.name)
         self._answer(member, reconciliation.heartbeat(member.name, ()))
         self._spread()
+
+    def subscription(self, member: Member) -> tuple[str, ...]:
+        """The topics that a member reads: those of the group."""
+        return tuple(self.topics)
 
     def leave(self, member: Member) -> None:
         """A member says goodbye (epoch -1); a static one (-2) keeps its seat for the session timeout."""
@@ -142,7 +146,7 @@ class ServerGroup(GroupOffsets):
         if error:
             if known:
                 self.remove(member)
-            member.to_client.send(Call(member.commit_refused, error), CALL)
+            member.to_client.send(Call(member.hear_refusal, (error, epoch)), CALL)
             return
         self._answer(member, self.reconciliation.heartbeat(member.name, owned))
         self._spread()

@@ -96,13 +96,12 @@ class Transactions:
                             f"not {type(metadata).__name__}")
         engine = self._demand(OPEN, "send_offsets_to_transaction()")
         kafka = self.producer.kafka
-        group = kafka.groups.get(metadata.group_id)
-        if group is None:
-            raise failure("_INVALID_ARG", f'no consumer has the group.id "{metadata.group_id}"')
+        home = kafka.home(metadata.group_id)
+        group = metadata.member.group if metadata.member else home.any
         offsets: dict[Partition, int] = {
             kafka.partition(*place.place): place.offset for place in places if place.offset >= 0}
         for place in places:
-            group.know(kafka.cluster.topics[place.topic])
+            home.know(kafka.cluster.topics[place.topic])
         self._wait(lambda done: engine.send_offsets(group, metadata.member, offsets, done), timeout,
                    "sending offsets to the transaction")
 

@@ -17,6 +17,7 @@ from edasim.brokers.kafka.nodes import NOWHERE, Node
 from edasim.brokers.kafka.producer import Request
 from edasim.brokers.kafka.replica import Copy, Replica
 from edasim.brokers.kafka.segments import SegmentedPartition
+from edasim.brokers.kafka.stability import Marker
 from edasim.brokers.kafka.truncation import Ending, cut, restore
 from edasim.core.clock import Stage
 from edasim.core.conservation import Counts
@@ -56,6 +57,7 @@ class ReplicatedPartition(SegmentedPartition):
         self.lost_records = 0
         """How many records were cut off because a leader did not have them."""
         self._cut_offsets = 0
+        self._lost_markers: list[Marker] = []
         self._epoch_start = 0
         self._appends: deque[tuple[int, int]] = deque()
         self._sequences = LeaderState(self._producers)
@@ -73,6 +75,11 @@ class ReplicatedPartition(SegmentedPartition):
 
     def _replica(self, index: int) -> Replica:
         return next(replica for replica in self.replicas if replica.node.index == index)
+
+    @property
+    def has_leader(self) -> bool:
+        """Whether something can be appended."""
+        return self.serving != NOWHERE
 
     @property
     def isr(self) -> tuple[int, ...]:
@@ -226,6 +233,9 @@ class ReplicatedPartition(SegmentedPartition):
         if index is not None:
             self._take_over(self._replica(index))
         self._serve(NOWHERE if index is None or not self.leader.node.answers else index)
+        lost_markers, self._lost_markers = self._lost_markers, []
+        for marker in lost_markers:
+            self.cluster.transactions.mark_again(self, marker.producer, marker.committed)
         self._follow_all()
         self.cluster.leader_changed(self, before)
 
@@ -315,6 +325,7 @@ class ReplicatedPartition(SegmentedPartition):
         ending = cut(self, begin)._replace(batches=self._sequences.cut(begin))
         self._cut_offsets += old_end - begin
         self.lost_records += len(ending.records)
+        self._lost_markers += ending.markers
         for record in ending.records:
             self._dropped(record.message.id)
         for replica in self.replicas:

@@ -418,6 +418,35 @@ def test_a_second_member_takes_its_share_and_gives_it_back(kafka: SimulatedKafka
                           ("assign", [0, 1, 2, 3])]
 
 
+@pytest.mark.parametrize("seed", [1, 7, 17, 22, 23, 40])
+def test_cooperative_members_settle_whenever_their_heartbeats_come(seed: int) -> None:
+    kafka = SimulatedKafka(seed=seed, options=QUICK)
+    topic = create(kafka, partitions=7)
+    conf = {"partition_assignment_strategy": "cooperative-sticky", "heartbeat_interval_ms": 300}
+    members: list[Any] = []
+    for count in (1, 2, 3):
+        members.append(reader(kafka, **conf))
+        members[-1].subscribe([topic])
+        held = settle(*members)
+        assert sorted(one for mine in held for one in mine) == [0, 1, 2, 3, 4, 5, 6]
+        assert sorted(len(mine) for mine in held) == {1: [7], 2: [3, 4], 3: [2, 2, 3]}[count]
+
+
+def test_the_broker_divides_for_the_consumer_protocol() -> None:
+    times = {"group.consumer.heartbeat.interval.ms": 500, "group.consumer.min.heartbeat.interval.ms": 500}
+    kafka = SimulatedKafka(options={**QUICK, **times})
+    topic, told = create(kafka, partitions=4), Told()
+    first, second = (reader(kafka, group_protocol="consumer") for _ in range(2))
+    first.subscribe([topic], **told.callbacks())
+    assert settle(first) == [[0, 1, 2, 3]]
+    second.subscribe([topic])
+    held = settle(first, second)
+    assert [len(mine) for mine in held] == [2, 2]
+    assert told.calls[1:] == [("revoke", held[1])]
+    found = kafka.AdminClient({}).describe_consumer_groups(["payment"])["payment"].result()
+    assert (found.state.name, found.partition_assignor) == ("STABLE", "uniform")
+
+
 def test_a_callback_may_commit_and_choose_where_to_begin(kafka: SimulatedKafka) -> None:
     topic = create(kafka, partitions=2)
     for partition in (0, 1):

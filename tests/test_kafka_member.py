@@ -129,6 +129,64 @@ def test_a_seek_back_replays() -> None:
     assert group.seen == ["a", "b", "c", "b", "c"]
 
 
+def test_a_seek_to_a_time_replays_from_the_first_record_that_is_not_older() -> None:
+    kafka = KafkaBench(hop_ms=1)
+    group = kafka.group()
+    for name in "abcd":
+        kafka.append(name)
+        kafka.advance(1000)
+    member, partition = group.readers[0].member, kafka.topic.partitions[0]
+    member.seek_to_time(partition, 1_500_000_000)
+    kafka.advance(10)
+    assert group.seen == ["a", "b", "c", "d", "c", "d"]
+    member.seek_to_time(partition, 9_000_000_000)
+    kafka.append("e")
+    kafka.advance(10)
+    assert group.seen[6:] == ["e"]
+
+
+def test_a_replay_is_committed_back_and_forth() -> None:
+    kafka = KafkaBench()
+    group = kafka.group(enable_auto_commit=False)
+    reader = group.readers[0]
+    kafka.append("a", "b", "c")
+    reader.member.commit()
+    reader.member.seek(kafka.topic.partitions[0], 1)
+    reader.member.commit({kafka.topic.partitions[0]: 1})
+    assert group.committed() == 1
+    reader.member.commit()
+    assert (group.committed(), kafka.numbers("rewound"), kafka.facts("redelivered")) == (3, [1], ["b", "c"])
+
+
+def test_a_paused_partition_is_kept_and_read_on_where_it_was() -> None:
+    kafka = KafkaBench(partitions=2, hop_ms=1)
+    group = kafka.group()
+    member, (first, second) = group.readers[0].member, kafka.topic.partitions
+    kafka.append("a", partition=0)
+    kafka.advance(10)
+    member.pause(first)
+    kafka.append("b", partition=0)
+    kafka.append("c", partition=1)
+    kafka.advance(5000)
+    assert (group.seen, set(member.assigned)) == (["a", "c"], {first, second})
+    member.resume(first)
+    kafka.advance(10)
+    assert group.seen == ["a", "c", "b"]
+
+
+def test_what_is_paused_and_moves_away_is_read_by_its_new_reader() -> None:
+    kafka = KafkaBench(partitions=2, hop_ms=1)
+    group = kafka.group(session_timeout_ms=6000, heartbeat_interval_ms=2000)
+    group.readers[0].member.pause(*kafka.topic.partitions)
+    kafka.append("a", partition=0)
+    kafka.append("b", partition=1)
+    newcomer = group.join()
+    kafka.advance(10_000)
+    assert newcomer.seen == [{0: "a", 1: "b"}[number] for number in newcomer.partitions] != []
+    # Eager: the other partition was taken away and given again, and nothing is paused that was.
+    assert sorted(group.seen) == ["a", "b"]
+
+
 # --- commits -------------------------------------------------------------------------------------------------
 
 

@@ -201,3 +201,17 @@ def test_a_commit_while_shares_are_fetched_is_made_again() -> None:
     assert len(kafka.numbers("fenced")) == 1
     kafka.advance(500)
     assert group.committed() == 1
+
+
+@pytest.mark.parametrize("options", [EAGER, COOPERATIVE], ids=["eager", "cooperative"])
+def test_a_refused_commit_of_the_past_does_not_throw_a_member_out_again(options: dict[str, object]) -> None:
+    # Its poll commits first, joins anew, and hears of the refusal after that.
+    kafka = KafkaBench(partitions=2, hop_ms=5)
+    group = kafka.group(members=2, max_poll_interval_ms=4000, auto_commit_interval_ms=1000, **SESSION, **options)
+    slow = group.readers[0]
+    slow.work_ms = 8000
+    kafka.append("long", partition=0)
+    kafka.advance(30_000)
+    assert len(kafka.numbers("fenced")) == 1
+    # It begins, it goes on without the slow one, and with it again (for the cooperative protocol in two rounds).
+    assert len(kafka.numbers("rebalanced")) == (3 if options is EAGER else 4)

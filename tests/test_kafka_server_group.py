@@ -172,6 +172,17 @@ def test_the_commit_of_who_is_out_is_refused_for_good() -> None:
     assert (one.committed(), kafka.numbers("fenced")) == (0, [1])
 
 
+def test_who_is_out_and_polls_again_joins_once() -> None:
+    kafka = KafkaBench(partitions=2, hop_ms=5)
+    one = group(kafka, members=2, max_poll_interval_ms=4000, auto_commit_interval_ms=1000)
+    slow = one.readers[0]
+    slow.work_ms = 8000
+    kafka.append("long", partition=0)
+    kafka.advance(40_000)
+    assert (epochs(kafka), len(kafka.numbers("fenced"))) == ([1, 2, 3], 1)
+    assert len(slow.partitions) == 1
+
+
 def test_nothing_is_lost_or_repeated_when_members_come_and_go_properly() -> None:
     kafka = KafkaBench(partitions=5, hop_ms=1)
     one = group(kafka, members=2)

@@ -105,6 +105,11 @@ def kafka_conflicts(producer: Options, consumer: Options, broker: Options) -> li
             f"session.timeout.ms is {session_ms} ms, but the broker allows {low} to {high} ms "
             "(group.min.session.timeout.ms, group.max.session.timeout.ms)"
         )
+    assignor, known = consumer["group.remote.assignor"], broker["group.consumer.assignors"]
+    assert isinstance(known, tuple)
+    if assignor is not None and assignor not in known:
+        problems.append(f"group.remote.assignor is {shown(assignor)}, but the broker has {', '.join(known)} "
+                        "(group.consumer.assignors)")
     timeout_ms = _number(producer, "transaction.timeout.ms")
     longest_ms = _number(broker, "transaction.max.timeout.ms")
     if producer["transactional.id"] is not None and timeout_ms > longest_ms:
@@ -230,6 +235,22 @@ def _consumer_rules(options: Options, given: Options, _version: str) -> list[str
     return []
 
 
+def _broker_rules(options: Options, _given: Options, _version: str) -> list[str]:
+    """What keeps a broker from starting.  Source: GroupCoordinatorConfig.java."""
+    problems = []
+    if not options["group.consumer.assignors"]:
+        problems.append("group.consumer.assignors is empty, but at least one is needed")
+    for what in ("session.timeout.ms", "heartbeat.interval.ms"):
+        low, mine, high = (_number(options, f"group.consumer.{bound}{what}") for bound in ("min.", "", "max."))
+        if not low <= mine <= high:
+            problems.append(f"group.consumer.{what} is {mine} ms, but {low} to {high} ms is allowed "
+                            f"(group.consumer.min.{what}, group.consumer.max.{what})")
+    beat, silence = "group.consumer.heartbeat.interval.ms", "group.consumer.session.timeout.ms"
+    if _number(options, beat) >= _number(options, silence):
+        problems.append(f"{beat} is {options[beat]} ms, but less than {silence} ({options[silence]} ms) is needed")
+    return problems
+
+
 def _queue_rules(options: Options, given: Options, _version: str) -> list[str]:
     """An argument of another queue type is refused by name (rabbit_amqqueue.check_declare_arguments)."""
     queue_type = str(options["x-queue-type"])
@@ -256,5 +277,6 @@ _RULES: Mapping[str, Callable[[Options, Options, str], list[str]]] = {
     "kafka topic": _topic_rules,
     "kafka producer": _producer_rules,
     "kafka consumer": _consumer_rules,
+    "kafka broker": _broker_rules,
     "rabbitmq queue": _queue_rules,
 }

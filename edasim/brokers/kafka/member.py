@@ -26,10 +26,11 @@ class Member(Poller):
     `assigned` says per partition how far it has come; `instance` is its group.instance.id (None: a dynamic member).
 
     What an application does: `poll`, `consumed` (its positions), `commit` (what polls returned, or given offsets; the
-    group's answer is a refusal or nothing), `seek`, `pause`, `resume`, `rest` (leave a poll that waits in vain), `die`
-    (crash; then `Group.lose`, or `Group.leave` for a close).  What its group says: `assign` (a share, taken in a poll),
-    `commit_refused` (Kafka's name of an error).  For who drives a member by hand: `rejoin_pending`, `generation`,
-    `_applied` (a share has been taken over), `_poll_interval_over`.  Committed offsets are `Group.committed`.
+    group answers only to refuse), `seek`, `seek_to_time`, `pause`, `resume`, `rest` (leave a poll that waits in vain),
+    `die` (crash; then `Group.lose`, or `Group.leave` for a close).  What its group says: `assign` (a share, taken in a
+    poll), `commit_refused` (Kafka's name of an error).  For who drives a member by hand: `rejoin_pending`,
+    `generation`, `_applied` (a share has been taken over), `_poll_interval_over`.  Committed offsets are
+    `Group.committed`.
     """
 
     __slots__ = ("_born_ns", "_evicted", "_heartbeat_phase_ns", "_silent_since_ns", "heartbeat_ns", "instance",
@@ -89,6 +90,7 @@ class Member(Poller):
 
     def _join_anew(self) -> None:
         self._evicted = self.rejoin_pending = False
+        self.generation = -1
         self._assignment = None
         self.revoke_all()
         self.group.join(self)
@@ -112,6 +114,9 @@ class Member(Poller):
             return
         lost = [partition for partition in self.assigned if partition not in partitions]
         if lost and self.auto_commit:
+            for partition in lost:
+                # Said again even if it was said before: that may have been refused while shares were fetched.
+                self.assigned[partition].committing = -1
             self.commit({partition: self.assigned[partition].consumed for partition in lost})
         for partition in lost:
             self._revoke(partition)
@@ -138,6 +143,7 @@ class Member(Poller):
 
     def _revoke(self, partition: Partition) -> None:
         progress = self.assigned.pop(partition)
+        self.paused.discard(partition)
         partition.readers = tuple(reader for reader in partition.readers if reader is not progress)
         self.group.took(partition, self)
         self._drop_records(progress)
@@ -181,6 +187,14 @@ class Member(Poller):
             link = self.to_client if call.action == self.group.assigned else self.to_broker
             self.clock.at(due_ns, lambda: link.send(call, CALL) if self.alive else None)
 
+    def hear_refusal(self, news: tuple[str, int]) -> None:
+        """Something was refused that was sent in a generation or epoch, which may be over: that is tried once more."""
+        error, generation = news
+        if generation == self.generation or error == "FENCED_INSTANCE_ID":
+            self.commit_refused(error)
+        elif self.generation >= 0:
+            self.commit_refused("REBALANCE_IN_PROGRESS")
+
     def commit_refused(self, error: str) -> None:
         """The coordinator did not take a commit, or does not take this member at all; the error by Kafka's name.
 
@@ -211,10 +225,12 @@ class Member(Poller):
     def overtaken(self, progress: Progress) -> None:
         """The records at its position are gone: read on where auto.offset.reset says, or fail."""
         offset = self.group.overtaken(progress.partition, progress.consumed)
-        if offset is None:
-            self.on_failure()
-        else:
+        if offset is not None:
             progress.consumed = offset
+        elif self.polling:
+            self.clock.at(self.clock.now_ns, lambda: self.on_failure() if self.alive and self.polling else None)
+        else:
+            self._discard_fetch()  # The next poll asks again, and raises.
 
     def _fail(self) -> None:
         self.die()

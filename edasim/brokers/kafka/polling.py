@@ -255,6 +255,11 @@ class Poller:
         progress.consumed = offset
         self._fetch_anew()
 
+    def seek_to_time(self, partition: Partition, time_ns: int) -> None:
+        """Read on from the first record whose timestamp is not before a time, from the end where there is none."""
+        offset = partition.offset_at(time_ns)
+        self.seek(partition, partition.high_watermark if offset is None else offset)
+
     def _watch_polls(self, _: Signal) -> None:
         # Armed once in an interval, not once in a poll: it looks back at when the application left its last poll.
         if not self.alive or self.polling:

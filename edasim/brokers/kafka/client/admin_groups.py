@@ -15,47 +15,47 @@ from edasim.brokers.kafka.client.admin_values import (
     MemberAssignment,
     MemberDescription,
 )
-from edasim.brokers.kafka.client.client_member import ClientMember
 from edasim.brokers.kafka.client.errors import failure
 from edasim.brokers.kafka.client.values import TopicPartition
 
 if TYPE_CHECKING:
-    from edasim.brokers.kafka.client.coordinator import ClientGroup
+    from edasim.brokers.kafka.client.group_home import GroupHome
     from edasim.brokers.kafka.client.simulated import SimulatedKafka
 
 
-def _known(kafka: SimulatedKafka, name: str) -> ClientGroup | None:
+def _known(kafka: SimulatedKafka, name: str) -> GroupHome | None:
     """A group that has members or offsets; one that was only named is none."""
     group = kafka.groups.get(name)
-    return group if group is not None and (group.members or group.stored) else None
+    return group if group is not None and (group.active or group.stored) else None
 
 
-def _state(group: ClientGroup | None) -> ConsumerGroupState:
+def _state(group: GroupHome | None) -> ConsumerGroupState:
     if group is None:
         return ConsumerGroupState.DEAD
-    if not group.members:
+    if group.active is None:
         return ConsumerGroupState.EMPTY
-    return ConsumerGroupState.PREPARING_REBALANCING if group.rebalancing else ConsumerGroupState.STABLE
+    return ConsumerGroupState.PREPARING_REBALANCING if group.active.moving else ConsumerGroupState.STABLE
 
 
 def listed(kafka: SimulatedKafka, states: Any = None) -> ListConsumerGroupsResult:
     """All groups, or those in certain states."""
     found = [(name, _known(kafka, name)) for name in sorted(kafka.groups)]
-    return ListConsumerGroupsResult([ConsumerGroupListing(name, not group.members and not group.generation,
-                                                          _state(group))
+    return ListConsumerGroupsResult([ConsumerGroupListing(name, group.active is None, _state(group))
                                      for name, group in found
                                      if group is not None and (not states or _state(group) in states)])
 
 
 def described(kafka: SimulatedKafka, name: str) -> ConsumerGroupDescription:
     """A group with its members and what they have."""
-    group = _known(kafka, name)
-    members = [] if group is None else [
+    home = _known(kafka, name)
+    group = None if home is None else home.active
+    if group is None:
+        return ConsumerGroupDescription(name, False, [], "", _state(home))
+    members = [
         MemberDescription(member.name, member.name.partition("#")[0], "/simulated", MemberAssignment(
-            [TopicPartition(*key) for key in group.assignment.get(member.name, ())]), member.instance)
-        for member in group.members.values() if isinstance(member, ClientMember)]
-    strategy = group.strategy if group is not None and members else ""
-    return ConsumerGroupDescription(name, False, members, strategy, _state(group))
+            [TopicPartition(*key) for key in sorted(group.shares.get(member.name, ()))]), member.instance)
+        for member in group.clients()]
+    return ConsumerGroupDescription(name, False, members, group.strategy, _state(home))
 
 
 def delete(kafka: SimulatedKafka, name: str) -> None:
@@ -63,8 +63,8 @@ def delete(kafka: SimulatedKafka, name: str) -> None:
     group = _known(kafka, name)
     if group is None:
         raise failure("GROUP_ID_NOT_FOUND", f'there is no group "{name}"')
-    if group.members:
-        raise failure("NON_EMPTY_GROUP", f'group "{name}" still has {len(group.members)} members')
+    if group.active is not None:
+        raise failure("NON_EMPTY_GROUP", f'group "{name}" still has {len(group.active.members)} members')
     del kafka.groups[name]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
+from edasim.brokers.kafka.group import Group
 from edasim.brokers.kafka.log import Partition
 from edasim.brokers.kafka.member import Member
 from edasim.brokers.kafka.progress import Progress
@@ -54,7 +55,12 @@ class ClientMember(Member):
     @property
     def eager(self) -> bool:
         """Whether it gives up everything before it joins again."""
-        return "cooperative-sticky" not in self.strategies
+        return isinstance(self.group, Group) and "cooperative-sticky" not in self.strategies
+
+    def belong_to(self, group: ClientGroup, options: Mapping[str, Any]) -> None:
+        """It is about to join this group."""
+        self.group = group
+        self.heartbeat_ns, self.session_ns = group.heartbeat_times_ns(options)
 
     def poll(self) -> None:
         """Ask for records; `on_record` gets the next one, which may be at once."""
@@ -71,7 +77,7 @@ class ClientMember(Member):
     def take_over(self, partitions: Mapping[Partition, int], generation: int) -> None:
         """Read these partitions from now on, those that are new from these offsets."""
         polling, self.polling = self.polling, True
-        noticed = self.rejoin_pending and not self.rejoining
+        noticed = self.rejoin_pending
         super().assign(partitions, generation)
         self.rejoin_pending = noticed
         self.polling = polling

@@ -26,7 +26,7 @@ from edasim.core.clock import SECOND
 from edasim.scenario.broker_options import OptionError, resolve
 
 if TYPE_CHECKING:
-    from edasim.brokers.kafka.client.coordinator import ClientGroup
+    from edasim.brokers.kafka.client.group_home import GroupHome
     from edasim.brokers.kafka.client.metadata import ClusterMetadata
     from edasim.brokers.kafka.client.simulated import SimulatedKafka
 
@@ -47,22 +47,22 @@ class Consumer:
         self._name = kafka.client_name("consumer", conf["client.id"])
         self.links = kafka.links(self._name)
         try:
-            self._options = resolve("kafka consumer", kafka.version, consumer_options(conf))
+            self.options = resolve("kafka consumer", kafka.version, consumer_options(conf))
         except OptionError as error:
             raise failure("_INVALID_ARG", str(error)) from None
-        group = kafka.group(conf["group.id"], self._options)
-        options = {**self._options, "enable.auto.commit": False}
-        member = ClientMember(group, self._name, self.links, options, self)
+        options = {**self.options, "enable.auto.commit": False}
+        member = ClientMember(self.home.speaking(self.options), self._name, self.links, options, self)
         self.reading = Reading(kafka, conf, member)
-        self._offsets = Offsets(self, self._options["auto.offset.reset"])
+        self._offsets = Offsets(self, self.options["auto.offset.reset"])
         self.reading.begin = self._offsets.begin
-        self._membership = Membership(self, member, group)
+        self.reading.know = lambda topic: self.home.know(topic)
+        self._membership = Membership(self, member)
         self._closed = False
 
     @property
-    def group(self) -> ClientGroup:
+    def home(self) -> GroupHome:
         """The group as its coordinator has it."""
-        return self.kafka.group(self.conf["group.id"], self._options)
+        return self.kafka.home(self.conf["group.id"])
 
     @property
     def committer(self) -> ClientMember | None:
@@ -333,7 +333,8 @@ class Consumer:
         self._membership.close()
         self._closed = True
         member = self.reading.member
-        self.kafka.stepper.until(lambda: member.name not in self.group.members or member.instance is not None, 1.0)
+        group = self._membership.group
+        self.kafka.stepper.until(lambda: member.name not in group.members or member.instance is not None, 1.0)
         member.die()
 
     def vanish(self) -> None:
@@ -341,7 +342,7 @@ class Consumer:
         self._closed = True
         self.reading.member.die()
         if self._membership.joined:
-            self.group.lose(self.reading.member)
+            self._membership.group.lose(self.reading.member)
 
     def __repr__(self) -> str:
         held = ", ".join(f"{topic}-{number}" for topic, number in self.reading.tracks) if not self._closed else ""

@@ -1,45 +1,51 @@
-"""A consumer group as clients meet it: the engine's group, with subscriptions, refusals, and offsets with metadata.
+"""The engine's groups as clients meet them: members subscribe to topics of their own, and may be refused.
 
-Source in apache/kafka: GroupMetadataManager (classic groups), OffsetMetadataManager (validateOffsetCommit).
+Source in apache/kafka: GroupMetadataManager (classicGroupJoin, consumerGroupHeartbeat).
 """
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edasim.brokers.kafka.assignors import Assignment, assign_as_librdkafka
 from edasim.brokers.kafka.client.client_member import ClientMember
-from edasim.brokers.kafka.client.errors import failure
-from edasim.brokers.kafka.client.values import OFFSET_INVALID, TopicPartition
+from edasim.brokers.kafka.client.values import TopicPartition
 from edasim.brokers.kafka.cluster import Topic
 from edasim.brokers.kafka.failover_fetch import FailoverFetch
 from edasim.brokers.kafka.group import Group
+from edasim.brokers.kafka.group_offsets import MILLISECOND, GroupOffsets
 from edasim.brokers.kafka.log import Partition
 from edasim.brokers.kafka.member import Member
 from edasim.brokers.kafka.replicas import ReplicatedPartition
+from edasim.brokers.kafka.server_group import ServerGroup
 from edasim.core.journal import Place
 from edasim.core.link import CALL, Call
 
 if TYPE_CHECKING:
+    from edasim.brokers.kafka.client.group_home import GroupHome
     from edasim.brokers.kafka.client.simulated import SimulatedKafka
 
-MS = 1_000_000
-Stored = tuple[int, str]
+    _Engine = GroupOffsets
+else:
+    _Engine = object  # A mixin: the engine's group of either protocol stands behind it.
 
 
-class ClientGroup(Group):
-    """One group.id.  `stored` is what has really been committed, by partition, as (offset, metadata)."""
+class ClientGroup(_Engine):
+    """What groups of both protocols have here; `home` keeps what is committed."""
 
-    def __init__(self, kafka: SimulatedKafka, name: str, options: Mapping[str, Any]) -> None:
-        delay_ns = kafka.options["group.initial.rebalance.delay.ms"] * MS
-        super().__init__(kafka.world, name, [], options, delay_ns)
-        self.kafka = kafka
+    kafka: SimulatedKafka
+    home: GroupHome
+    strategy: str
+
+    if TYPE_CHECKING:
+        def join(self, member: Member) -> None: ...
+        def leave(self, member: Member) -> None: ...
+        def lose(self, member: Member) -> None: ...
+
+    def _belong_to(self, kafka: SimulatedKafka, home: GroupHome) -> None:
+        self.kafka, self.home = kafka, home
         self.fetch_kind = FailoverFetch
-        self.stored: dict[tuple[str, int], Stored] = {}
-        self.assignment: Assignment = {}
-
-    # --- topics -----------------------------------------------------------------------------------------------
 
     def know(self, topic: Topic) -> None:
         """Somebody of the group reads a topic."""
@@ -51,12 +57,60 @@ class ClientGroup(Group):
                 partition.groups.append(self)
         self._reset_offsets(at_start=True)
 
-    def _know_subscription(self, member: ClientMember) -> None:
+    def know_subscription(self, member: ClientMember) -> None:
+        """The topics of a member, as far as they are there."""
         for name in member.subscribed:
             if name in self.kafka.cluster.topics:
                 self.know(self.kafka.cluster.topics[name])
 
-    # --- joining ----------------------------------------------------------------------------------------------
+    def clients(self) -> list[ClientMember]:
+        """The members."""
+        return [member for member in self.members.values() if isinstance(member, ClientMember)]
+
+    def counts(self) -> dict[str, int]:
+        """How many partitions each topic has that somebody subscribes to."""
+        wanted = {name for member in self.clients() for name in member.subscribed}
+        return {name: len(topic.partitions) for name, topic in self.topics.items()
+                if name in wanted and name in self.kafka.cluster.topics}
+
+    def note_committed(self, partition: Partition, offset: int) -> None:
+        """Put a commit into the journal."""
+        before = self.committed[partition]
+        if offset != before:
+            self.committed[partition] = offset
+            (self._committed_facts if offset > before else self._rewound_facts)[partition](offset)
+
+    def apply(self, offsets: Mapping[Partition, int]) -> None:
+        """What a transaction commits."""
+        for partition, offset in offsets.items():
+            self.home.store(TopicPartition(partition.topic, partition.number, offset))
+
+    def rejoin(self, member: ClientMember) -> None:
+        """The application has been told what it loses: the member joins again."""
+        raise NotImplementedError
+
+    def accepted(self, member: ClientMember, lost: Sequence[Partition]) -> None:
+        """The application has been told of its share, and has let go of what it lost."""
+        raise NotImplementedError
+
+    @property
+    def shares(self) -> Mapping[str, Sequence[tuple[str, int]]]:
+        """Who is to have what."""
+        raise NotImplementedError
+
+    @property
+    def moving(self) -> bool:
+        """Whether partitions are on their way between members."""
+        raise NotImplementedError
+
+
+class ClassicGroup(ClientGroup, Group):
+    """A group whose members divide among themselves; librdkafka's member does it as librdkafka does."""
+
+    def __init__(self, kafka: SimulatedKafka, home: GroupHome, options: Mapping[str, Any]) -> None:
+        delay_ns = kafka.options["group.initial.rebalance.delay.ms"] * MILLISECOND
+        Group.__init__(self, kafka.world, home.name, [], options, delay_ns)
+        self._belong_to(kafka, home)
 
     def _on_join(self, member: Member) -> None:
         assert isinstance(member, ClientMember), "a client's group has no others"
@@ -64,52 +118,18 @@ class ClientGroup(Group):
         if error:
             member.to_client.send(Call(member.owner.refused, error), CALL)
             return
-        self._know_subscription(member)
-        before = self._same_instance(member)
-        if before is None:
-            super()._on_join(member)
-        else:
-            self._replace(before, member)
+        self.know_subscription(member)
+        super()._on_join(member)
 
     def _refusal(self, member: ClientMember) -> str:
         """Kafka's name of the error with which a member is not let in; "" if it is."""
         options = self.kafka.options
         low, high = options["group.min.session.timeout.ms"], options["group.max.session.timeout.ms"]
-        if not low * MS <= member.session_ns <= high * MS:
+        if not low * MILLISECOND <= member.session_ns <= high * MILLISECOND:
             return "INVALID_SESSION_TIMEOUT"
-        before = self._same_instance(member)
-        others = [other for other in self._clients() if other not in (member, before)]
-        if not self._common([*others, member]):
-            return "INCONSISTENT_GROUP_PROTOCOL"
-        return ""
-
-    def _clients(self) -> list[ClientMember]:
-        return [member for member in self.members.values() if isinstance(member, ClientMember)]
-
-    @staticmethod
-    def _common(members: Sequence[ClientMember]) -> set[str]:
-        return set.intersection(*(set(member.strategies) for member in members))
-
-    def _same_instance(self, member: ClientMember) -> ClientMember | None:
-        if member.instance is None:
-            return None
-        return next((other for other in self._clients() if other is not member and other.instance == member.instance),
-                    None)
-
-    def _replace(self, before: ClientMember, member: ClientMember) -> None:
-        """A static member comes back, or another takes its name: it gets what the other had, without a rebalance."""
-        del self.members[before.name]
-        self.members[member.name] = member
-        self.assignment[member.name] = self.assignment.pop(before.name, [])
-        if before.alive:
-            self.clock.at(before.next_heartbeat_ns(), lambda: before.owner.refused("FENCED_INSTANCE_ID"))
-        if self.rebalancing:
-            self.joined.discard(before.name)
-            self.joined.add(member.name)
-            self._complete_if_all_joined()
-        else:
-            partitions = [self.topics[topic].partitions[number] for topic, number in self.assignment[member.name]]
-            member.to_client.send(Call(self.assigned, (member, partitions, self.generation)), CALL)
+        before = self._of_instance(member)
+        others = [other for other in self.clients() if other not in (member, before)]
+        return "" if _common([*others, member]) else "INCONSISTENT_GROUP_PROTOCOL"
 
     # --- rebalances -------------------------------------------------------------------------------------------
 
@@ -119,86 +139,99 @@ class ClientGroup(Group):
         member.owner.rebalance_begins()
 
     def rejoin(self, member: ClientMember) -> None:
-        """The application has been told: the member gives up what it must, and joins again."""
+        """The application has been told what it loses: the member joins again."""
         if member.eager:
             member.revoke_all()
-        member.rejoining = True
+        # What it hears from now on is of the next rebalance.
+        member.rejoining, member.rejoin_pending = True, False
         member.to_broker.send(Call(self._on_rejoin, member), CALL)
+
+    def accepted(self, member: ClientMember, lost: Sequence[Partition]) -> None:
+        """Who gave something up in the cooperative protocol asks for the second round, which gives it to others."""
+        if lost and not member.eager:
+            self.rejoin(member)
 
     def _on_rejoin(self, member: Member) -> None:
         assert isinstance(member, ClientMember), "a client's group has no others"
         if self.members.get(member.name) is not member:
             member.to_client.send(Call(member.owner.refused, "UNKNOWN_MEMBER_ID"), CALL)
             return
-        self._know_subscription(member)
+        self.know_subscription(member)
         self._prepare()
         self.joined.add(member.name)
         self._complete_if_all_joined()
 
+    def begins_anew(self, member: Member) -> None:
+        """A rebalance has begun while a member waited for its share: it waits no more."""
+        assert isinstance(member, ClientMember), "a client's group has no others"
+        member.rejoining = False
+        super().begins_anew(member)
+
     def _eager(self) -> bool:
-        return all(member.eager for member in self._clients())
+        return all(member.eager for member in self.clients())
 
     def _target(self) -> Assignment:
-        members = self._clients()
-        common = self._common(members)
+        members = self.clients()
+        common = _common(members)
         votes = Counter(next(one for one in member.strategies if one in common) for member in members)
         self.strategy = max(votes, key=lambda one: votes[one])
-        wanted = {name for member in members for name in member.subscribed}
-        counts = {name: len(topic.partitions) for name, topic in self.topics.items()
-                  if name in wanted and name in self.kafka.cluster.topics}
-        owned = {member.name: [(one.topic, one.number) for one in member.assigned] for member in members}
-        return assign_as_librdkafka(self.strategy, {member.name: member.instance for member in members}, counts,
-                                    {member.name: member.subscribed for member in members}, owned)
+        return assign_as_librdkafka(self.strategy, {member.name: member.instance for member in members}, self.counts(),
+                                    {member.name: member.subscribed for member in members}, self._owned())
 
-    def _hand_out(self, assignment: Mapping[str, Sequence[tuple[str, int]]]) -> None:
-        self.assignment = {name: list(partitions) for name, partitions in assignment.items()}
-        super()._hand_out(assignment)
+    @property
+    def shares(self) -> Mapping[str, Sequence[tuple[str, int]]]:
+        """Who is to have what."""
+        return self.assignment
 
-    def remove(self, member: Member) -> None:
-        """A member is no longer part of the group."""
-        super().remove(member)
-        if not self.members:
-            self.rebalancing = False
+    @property
+    def moving(self) -> bool:
+        """Whether members are to join again, or fetch their shares."""
+        return self.rebalancing or self.syncing
 
-    # --- offsets ----------------------------------------------------------------------------------------------
 
-    def commit_from(self, member: ClientMember | None, places: Sequence[TopicPartition]) -> None:
-        """Offsets arrive, of a member or (None) of somebody who is none; KafkaException when they are refused."""
-        if member is None:
-            if self.members:
-                raise failure("UNKNOWN_MEMBER_ID")
-        elif self.members.get(member.name) is not member:
-            raise failure("UNKNOWN_MEMBER_ID" if self._same_instance(member) is None else "FENCED_INSTANCE_ID")
-        elif member.generation != self.generation:
-            raise failure("ILLEGAL_GENERATION")
-        for place in places:
-            self.store(place)
+def _common(members: Sequence[ClientMember]) -> set[str]:
+    """The strategies that all offer."""
+    return set.intersection(*(set(member.strategies) for member in members))
 
-    def store(self, place: TopicPartition) -> None:
-        """Keep a committed offset."""
-        partition = self.kafka.partition(*place.place)
-        self.know(self.kafka.cluster.topics[place.topic])
-        self.stored[place.place] = (place.offset, place.metadata or "")
-        facts = self._committed_facts if place.offset > self.committed[partition] else self._rewound_facts
-        if place.offset != self.committed[partition]:
-            facts[partition](place.offset)
-        self.committed[partition] = place.offset
 
-    def apply(self, offsets: Mapping[Partition, int]) -> None:
-        """What a transaction commits."""
-        for partition, offset in offsets.items():
-            self.store(TopicPartition(partition.topic, partition.number, offset))
+class ConsumerGroup(ClientGroup, ServerGroup):
+    """A group with group.protocol=consumer: the broker divides."""
 
-    def unstable(self, keys: Iterable[tuple[str, int]]) -> bool:
-        """Whether an open transaction may yet commit an offset of one of these."""
-        partitions = [self.kafka.find(*key) for key in keys]
-        return any(self.pending.get(partition) for partition in partitions if partition is not None)
+    def __init__(self, kafka: SimulatedKafka, home: GroupHome, options: Mapping[str, Any]) -> None:
+        ServerGroup.__init__(self, kafka.world, home.name, [], options, kafka.options)
+        self._belong_to(kafka, home)
 
-    def committed_place(self, one: TopicPartition) -> TopicPartition:
-        """The committed offset and metadata of a partition."""
-        offset, metadata = self.stored.get(one.place, (OFFSET_INVALID, None))
-        return TopicPartition(*one.place, offset, metadata)
+    def _on_join(self, member: Member) -> None:
+        assert isinstance(member, ClientMember), "a client's group has no others"
+        self.know_subscription(member)
+        super()._on_join(member)
 
-    def committed_offset(self, key: tuple[str, int]) -> int | None:
-        """The committed offset of a partition, None without one."""
-        return self.stored[key][0] if key in self.stored else None
+    def subscription(self, member: Member) -> tuple[str, ...]:
+        """The topics that a member reads."""
+        assert isinstance(member, ClientMember), "a client's group has no others"
+        return member.subscribed
+
+    def rejoin(self, member: ClientMember) -> None:
+        """A heartbeat says what the member subscribes to now."""
+        member.to_broker.send(Call(self._on_subscription, member), CALL)
+
+    def _on_subscription(self, member: ClientMember) -> None:
+        if self.members.get(member.name) is member:
+            self.know_subscription(member)
+            self.reconciliation.seats[member.name].subscribed = member.subscribed
+            self.reconciliation.divide()
+            self._spread()
+
+    def accepted(self, member: ClientMember, lost: Sequence[Partition]) -> None:
+        """The next heartbeat is sent at once, and says what the member reads now."""
+        self.applied(member, lost)
+
+    @property
+    def shares(self) -> Mapping[str, Sequence[tuple[str, int]]]:
+        """Who is to have what."""
+        return self.reconciliation.target
+
+    @property
+    def moving(self) -> bool:
+        """Whether a member has not come to the epoch of the group."""
+        return any(seat.epoch != self.reconciliation.epoch for seat in self.reconciliation.seats.values())

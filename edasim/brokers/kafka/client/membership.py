@@ -27,10 +27,9 @@ Callback = Callable[[Any, list[TopicPartition]], None]
 class Membership:
     """One consumer's subscription.  `chores` is what the next poll has to do before it looks for records."""
 
-    def __init__(self, consumer: Consumer, member: ClientMember, group: ClientGroup) -> None:
+    def __init__(self, consumer: Consumer, member: ClientMember) -> None:
         self.consumer = consumer
         self.member = member
-        self.group = group
         self.clock = member.clock
         self.topics: list[str] = []
         self.callbacks: dict[str, Callback | None] = {}
@@ -45,6 +44,12 @@ class Membership:
         self._refresh_ns: int = consumer.conf["topic.metadata.refresh.interval.ms"] * MS
         self._idle_since_ns: int | None = None
         self._watching = self._refreshing = False
+
+    @property
+    def group(self) -> ClientGroup:
+        """The engine's group that the member is in, or would join."""
+        group: ClientGroup = self.member.group
+        return group
 
     # --- subscribing ------------------------------------------------------------------------------------------
 
@@ -83,6 +88,7 @@ class Membership:
     def _join(self) -> None:
         self.joined = True
         self.lost = False
+        self.member.belong_to(self.consumer.home.speaking(self.consumer.options), self.consumer.options)
         self.group.join(self.member)
 
     def _refresh_later(self) -> None:
@@ -140,7 +146,7 @@ class Membership:
 
     def refused(self, error: str) -> None:
         """The coordinator does not know or take this member."""
-        if error == "UNKNOWN_MEMBER_ID":
+        if error in ("UNKNOWN_MEMBER_ID", "FENCED_MEMBER_EPOCH"):
             self._fall_out()
             return
         self.joined = False
@@ -168,17 +174,18 @@ class Membership:
         member = self.member
         if not self.joined or generation < self.generation:
             return
-        self.generation = member.generation = generation
-        member.rejoining = member.rejoin_pending = False
+        self.generation = generation
+        member.generation = max(generation, member.generation)
+        member.rejoining = False
         mine = {(one.topic, one.number) for one in partitions}
         had = set(self.consumer.reading.tracks)
+        lost = [track.partition for key, track in self.consumer.reading.tracks.items() if key not in mine]
         self._take_away([TopicPartition(*key) for key in sorted(had - mine)], "on_revoke")
         gained = [TopicPartition(*key) for key in sorted(mine - had)]
         if gained or not had:
             self._give(gained)
-        if had - mine and self.joined and not member.eager:
-            # Who gave something up in the cooperative protocol asks for the second round, which gives it to others.
-            self.group.rejoin(member)
+        if self.joined:
+            self.group.accepted(member, lost)
 
     def _give(self, places: list[TopicPartition]) -> None:
         callback = self.callbacks.get("on_assign")

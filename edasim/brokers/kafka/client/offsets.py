@@ -64,14 +64,14 @@ class Offsets:
         elif offset in (OFFSET_BEGINNING, OFFSET_END):
             ask(self.consumer.links, lambda: reading.logical(track.partition, offset), found)
         else:
-            self._ask_stable([track.key()], lambda: self.consumer.group.committed_offset(track.key()), found)
+            self._ask_stable([track.key()], lambda: self.consumer.home.committed_offset(track.key()), found)
 
     def _ask_stable(self, keys: list[tuple[str, int]], question: Callable[[], Any],
                     told: Callable[[Any], None]) -> None:
         """Ask for committed offsets: at read_committed not before open transactions that hold some have ended."""
 
         def at_broker() -> Any:
-            return UNSTABLE if self._waits_for_stable and self.consumer.group.unstable(keys) else question()
+            return UNSTABLE if self._waits_for_stable and self.consumer.home.unstable(keys) else question()
 
         def heard(value: Any) -> None:
             if value is not UNSTABLE:
@@ -119,12 +119,12 @@ class Offsets:
         """What poll() has given and no commit has said."""
         return [TopicPartition(*track.key(), track.stored, track.metadata)
                 for track in self.consumer.reading.tracks.values()
-                if track.stored >= 0 and track.stored != track.committed]
+                if track.stored >= 0 and track.stored > track.committed]
 
     def commit(self, places: list[TopicPartition]) -> Reply:
         """Send a commit; conf's on_commit(error, offsets) is called with its answer."""
         consumer = self.consumer
-        return ask(consumer.links, lambda: consumer.group.commit_from(consumer.committer, places),
+        return ask(consumer.links, lambda: consumer.home.commit_from(consumer.committer, places),
                    lambda value: self._committed(places, value))
 
     def _committed(self, places: list[TopicPartition], value: Any) -> None:
@@ -155,5 +155,5 @@ class Offsets:
         """Ask what the group has committed: a list of places with offsets and metadata."""
         reply = Reply()
         self._ask_stable([one.place for one in places],
-                         lambda: [self.consumer.group.committed_place(one) for one in places], reply.give)
+                         lambda: [self.consumer.home.committed_place(one) for one in places], reply.give)
         return reply

@@ -16,6 +16,7 @@ from edasim.brokers.kafka.client.values import (
     Message,
     TopicPartition,
 )
+from edasim.brokers.kafka.cluster import Topic
 from edasim.brokers.kafka.log import Partition, Record
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class Reading:
         self.absent: dict[Key, TopicPartition] = {}
         self.queue: deque[Record | Message] = deque()
         self.begin: Callable[[Track, int], None] = lambda track, offset: None
+        self.know: Callable[[Topic], None] = lambda topic: None
+        """Told of a topic before it is read."""
         self._end_check = False
         self._wait_ns: int = conf["fetch.wait.max.ms"] * MS
         member.on_record = self.queue.append
@@ -81,7 +84,7 @@ class Reading:
             if partition is None:
                 self._wait_for(place)
                 continue
-            self.member.group.know(self.kafka.cluster.topics[place.topic])
+            self.know(self.kafka.cluster.topics[place.topic])
             added.append((Track(place, partition), place.offset))
         self.tracks |= {track.key(): track for track, _ in added}
         self.tell_member()

@@ -8,8 +8,8 @@ from edasim.brokers.kafka.client import admin_values, values
 from edasim.brokers.kafka.client.admin import AdminClient
 from edasim.brokers.kafka.client.configuration import CONSUMER, PRODUCER, configured
 from edasim.brokers.kafka.client.consumer import Consumer
-from edasim.brokers.kafka.client.coordinator import ClientGroup
 from edasim.brokers.kafka.client.errors import KafkaError, KafkaException, failure
+from edasim.brokers.kafka.client.group_home import GroupHome
 from edasim.brokers.kafka.client.metadata import BrokerMetadata, ClusterMetadata, PartitionMetadata, TopicMetadata
 from edasim.brokers.kafka.client.payload import Payload
 from edasim.brokers.kafka.client.producer import Producer
@@ -84,10 +84,9 @@ class SimulatedKafka:
         self.stepper = Stepper(self.world)
         append = parse_distribution(DEFAULT_LATENCIES["append"]).quantile_ns
         self.cluster = ReplicatedCluster(self.world, ClusterTimes(self._hop, append), brokers, self.options)
-        self.cluster.transactions.bumps = version != "3.9"
         self._payloads: dict[int, Payload] = {}
         self._names: dict[str, int] = {}
-        self.groups: dict[str, ClientGroup] = {}
+        self.groups: dict[str, GroupHome] = {}
         self._views: dict[tuple[str, int], Topic] = {}
         self._configs: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
 
@@ -152,8 +151,9 @@ class SimulatedKafka:
     def stop_broker(self, broker: int) -> None:
         """A broker hands over its leaderships and leaves; returns when it has gone."""
         node = self.cluster.brokers[self._broker(broker) - 1]
+        mine = self.cluster.partitions_on(node)
         self.cluster.stop(broker)
-        self.stepper.until(lambda: not node.alive, None)
+        self.stepper.until(lambda: not node.alive and all(one.known is one.registered for one in mine), None)
 
     def start_broker(self, broker: int) -> None:
         """A broker comes back with the data it had; returns when it answers."""
@@ -283,11 +283,11 @@ class SimulatedKafka:
         self._payloads[message.id] = payload
         return message
 
-    def group(self, name: str, options: Mapping[str, Any]) -> ClientGroup:
+    def home(self, group: str) -> GroupHome:
         """A group as its coordinator has it, made at its first mention."""
-        if name not in self.groups:
-            self.groups[name] = ClientGroup(self, name, options)
-        return self.groups[name]
+        if group not in self.groups:
+            self.groups[group] = GroupHome(self, group)
+        return self.groups[group]
 
     def message(self, record: Record) -> values.Message:
         """A record as applications see it."""

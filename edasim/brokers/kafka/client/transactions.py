@@ -61,7 +61,7 @@ class Transactions:
         """A record was not delivered: its transaction has to be aborted, or a fenced producer has come to its end."""
         if not isinstance(self.producer.engine, TransactionProducer) or self.state != OPEN:
             return
-        if error.name() in _FENCED or self.producer.engine.fenced:
+        if error.name() in _FENCED or self.producer.engine.is_fenced:
             self.fatal = KafkaError("_FENCED", fatal=True)
         elif self.abortable is None:
             reason = f"a record of the transaction failed ({error.name()}): abort it"
@@ -86,7 +86,7 @@ class Transactions:
 
     def begin(self) -> None:
         """Begin a transaction; the brokers hear of it with the first record."""
-        self._demand(READY, "begin_transaction()")
+        self._demand(READY, "begin_transaction()").begin()
         self.state = OPEN
 
     def send_offsets(self, places: list[TopicPartition], metadata: ConsumerGroupMetadata, timeout: float) -> None:
@@ -96,13 +96,12 @@ class Transactions:
                             f"not {type(metadata).__name__}")
         engine = self._demand(OPEN, "send_offsets_to_transaction()")
         kafka = self.producer.kafka
-        group = kafka.groups.get(metadata.group_id)
-        if group is None:
-            raise failure("_INVALID_ARG", f'no consumer has the group.id "{metadata.group_id}"')
+        home = kafka.home(metadata.group_id)
+        group = metadata.member.group if metadata.member else home.any
         offsets: dict[Partition, int] = {
             kafka.partition(*place.place): place.offset for place in places if place.offset >= 0}
         for place in places:
-            group.know(kafka.cluster.topics[place.topic])
+            home.know(kafka.cluster.topics[place.topic])
         self._wait(lambda done: engine.send_offsets(group, metadata.member, offsets, done), timeout,
                    "sending offsets to the transaction")
 

@@ -23,6 +23,7 @@ from edasim.brokers.kafka.client.values import (
 )
 from edasim.brokers.kafka.log import Partition
 from edasim.brokers.kafka.nodes import NOWHERE
+from edasim.brokers.kafka.replicas import ReplicatedPartition
 from edasim.core.clock import SECOND
 from edasim.scenario.broker_options import OptionError, resolve
 
@@ -293,8 +294,8 @@ class Consumer:
             return OFFSET_INVALID, self.reading.limit(track.partition) if track and known else OFFSET_INVALID
 
         def at_broker() -> Any:
-            found = self.kafka.partition(partition.topic, partition.partition, "_UNKNOWN_PARTITION")
-            return LATER if found.serving == NOWHERE else (found.log_start, self.reading.limit(found))
+            found = self._led(partition)
+            return LATER if found is None else (found.log_start, self.reading.limit(found))
 
         low, high = self._ask(at_broker, timeout, "asking for watermarks")
         return low, high
@@ -303,12 +304,23 @@ class Consumer:
         """The first offset whose timestamp (ms, the given offset) is not before that time; OFFSET_END without any."""
         self._open()
         places = checked_places(partitions)
-        found: list[TopicPartition] = self._ask(lambda: [self._by_time(one) for one in places], timeout,
-                                                "asking for offsets by time")
+
+        def at_broker() -> Any:
+            led = [(one, self._led(one)) for one in places]
+            found = [self._by_time(one, partition) for one, partition in led if partition is not None]
+            return found if len(found) == len(places) else LATER
+
+        found: list[TopicPartition] = self._ask(at_broker, timeout, "asking for offsets by time")
         return found
 
-    def _by_time(self, place: TopicPartition) -> TopicPartition:
-        partition = self.kafka.partition(place.topic, place.partition, "_UNKNOWN_PARTITION")
+    def _led(self, place: TopicPartition) -> ReplicatedPartition | None:
+        """At the broker: a partition that is led; None while nobody has noticed yet that its leader is dead."""
+        partition = self.kafka.partition(*place.place, error="_UNKNOWN_PARTITION")
+        if self.kafka.cluster.published(partition) == NOWHERE:
+            raise failure("_UNKNOWN_PARTITION", f"{place.topic} [{place.partition}] has no leader at present")
+        return None if partition.serving == NOWHERE else partition
+
+    def _by_time(self, place: TopicPartition, partition: ReplicatedPartition) -> TopicPartition:
         for record in partition.read(partition.log_start, self.reading.limit(partition)):
             if self.kafka.time_ms(record) >= place.offset:
                 return TopicPartition(*place.place, record.offset)

@@ -77,7 +77,7 @@ def test_every_chart_says_what_is_seen_and_in_which_unit(name: str) -> None:
     assert all(word in shown_in(ax) for word in ("monolith", "RPC", "Kafka", "RabbitMQ"))
 
 
-@pytest.mark.parametrize("name", ["completed-orders", "backlog", "staleness", "half-done-orders"])
+@pytest.mark.parametrize("name", ["completed-orders", "backlog", "staleness", "lag", "lag-seconds", "half-done-orders"])
 def test_the_fault_is_a_band_with_its_name_and_errors_are_bands(name: str) -> None:
     ax = drawn(CHARTS[name])
     assert "payment down" in shown_in(ax)
@@ -130,7 +130,7 @@ def test_no_text_leaves_the_picture(name: str) -> None:
     assert outside == []
 
 
-@pytest.mark.parametrize("name", ["backlog", "staleness", "half-done-orders", "completed-orders"])
+@pytest.mark.parametrize("name", ["backlog", "staleness", "lag", "lag-seconds", "half-done-orders", "completed-orders"])
 def test_the_labels_of_lines_do_not_touch(name: str) -> None:
     ax = drawn(CHARTS[name])
     boxes = [box_of(text) for text in ax.texts if text.get_fontweight() == "bold"]

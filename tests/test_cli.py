@@ -286,7 +286,7 @@ def test_ctrl_c_while_drawing_ends_with_130_too(
     with monkeypatch.context() as patched:
         patched.setitem(CHARTS, "accept-latency", stop)
         assert main(words) == 130
-    assert capsys.readouterr().err.endswith(f"{said}; charts, 2 of {len(CHARTS) + 1}: slide.png, outcomes.png\n")
+    assert capsys.readouterr().err.endswith(f"{said}; charts, 2 of {len(CHARTS) + 2}: slide.png, outcomes.png\n")
     assert (tmp_path / "outcomes.svg").exists()
     with monkeypatch.context() as patched:
         patched.setattr("edasim.study.comparison.Comparison.differences", stop)

@@ -20,10 +20,7 @@ SCRIPTS = {one.name: one for one in chosen()}
 STRATEGIES = ("range", "roundrobin", "sticky", "cooperative-sticky")
 
 # Scripts that the simulated Kafka does not play as the real one yet, with the reason; the list shrinks.
-NOT_YET: dict[str, str] = {
-    "uniform-member-dies": "a member of the consumer protocol that dies is not noticed",
-    "server-range-member-dies": "a member of the consumer protocol that dies is not noticed",
-}
+NOT_YET: dict[str, str] = {}
 
 
 @pytest.mark.parametrize("name", [name for name in SCRIPTS if name not in NOT_YET])

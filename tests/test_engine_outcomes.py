@@ -81,7 +81,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     producer = {"publishes": "OrderPlaced", "arrivals": draw(st.sampled_from(["poisson 40/s", "constant 40/s"])),
                 "keys": draw(st.sampled_from(["none", "each order", "uniform over 3"]))}
     faults = draw(st.lists(fault(), max_size=3))
-    kafka = {"commit": draw(st.sampled_from(["auto", "record", "poll", "before"])),
+    kafka = {"commit": draw(st.sampled_from(["auto", "record", "poll", "before", "transaction"])),
              "topic": {"partitions": draw(st.sampled_from([1, 4])),
                        "replication.factor": draw(st.sampled_from([1, 3]))},
              "consumer": {"session.timeout.ms": 6000, "partition.assignment.strategy": [

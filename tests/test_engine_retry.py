@@ -145,6 +145,37 @@ def test_aside_on_kafka_goes_through_a_topic_of_its_own() -> None:
     assert len(times_s(run, "appended", "payment-dlt")) == 1
 
 
+def growing(topics: str) -> Run:
+    """Order 1 fails twice, and waits 100 ms and then 10 s; order 2 fails once, while order 1 waits for so long."""
+    retry = {"attempts": 3, "backoff": "exponential 100ms x100", "jitter": "none", "where": "aside"}
+    services = {"payment": {"handles": "OrderPlaced", "work": "1ms", "workers": 1, "retry": retry}}
+    kafka = {"retry-topics": topics, "topic": {"partitions": 1}, "producer": {"linger.ms": 0}}
+    return simulate(shop(
+        orders=2, services=services, architectures={"kafka": kafka},
+        producers={"checkout": {"publishes": "OrderPlaced", "arrivals": "constant 1/s"}},
+        faults={"first": {"failing": "payment", "at": "900ms", "for": "300ms"},
+                "second": {"failing": "payment", "at": "1900ms", "for": "150ms"}},
+    ), "kafka")
+
+
+@pytest.mark.parametrize(("topics", "handled"), [
+    ("one", [(1, 11.101), (2, 11.102)]),
+    ("each", [(2, 2.101), (1, 11.101)]),
+])
+def test_in_a_topic_for_each_attempt_nobody_waits_behind_a_longer_delay(
+        topics: str, handled: list[tuple[int, float]]) -> None:
+    run = growing(topics)
+    assert list(zip(orders_of(run, "handled"), times_s(run, "handled"), strict=True)) == handled
+
+
+def test_retry_topics_grow_with_the_attempts_and_end_among_the_dead_letters() -> None:
+    retry = {"attempts": 4, "backoff": "exponential 100ms x2", "jitter": "none", "where": "aside"}
+    run = simulate(one_order(work="10ms", payment={"fails": "100%", "retry": retry},
+                             architectures={"kafka": {"retry-topics": "each", "producer": {"linger.ms": 0}}}), "kafka")
+    names = ("payment-retry-1", "payment-retry-2", "payment-retry-3", "payment-dlt")
+    assert [times_s(run, "appended", name) for name in names] == [[1.01], [1.12], [1.33], [1.74]]
+
+
 def test_a_retry_topic_waits_until_its_record_is_due_and_keeps_its_order() -> None:
     retry = {"attempts": 2, "backoff": "fixed 1s", "jitter": "full", "where": "aside"}
     services = {"payment": {"handles": "OrderPlaced", "work": "1ms", "workers": 1, "fails": "60%", "retry": retry}}

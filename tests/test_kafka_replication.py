@@ -100,11 +100,13 @@ def test_a_node_that_is_stopped_hands_its_leadership_over_first() -> None:
     assert kafka.accepted() == ["a", "b"] and kafka.answers_ms[-1] < 300
 
 
-def test_without_a_controlled_shutdown_the_controller_learns_of_it_at_once_all_the_same() -> None:
+def test_without_a_controlled_shutdown_others_lead_when_the_session_is_over() -> None:
     kafka = Replicas(broker={"controlled_shutdown_enable": False})
     kafka.cluster.stop(1)
-    kafka.advance(20)
-    assert kafka.leader == 2
+    kafka.advance(6 * SECOND_MS)
+    assert (kafka.leader, kafka.isr) == (None, {1, 2, 3})
+    kafka.advance(3.1 * SECOND_MS)
+    assert (kafka.leader, kafka.isr) == (2, {2, 3})
 
 
 # --- what a crash of the leader costs ---------------------------------------------------------------------------
@@ -599,5 +601,16 @@ def test_who_waited_at_a_leader_that_was_stuck_is_told_when_it_goes_on() -> None
     kafka.advance(12 * SECOND_MS)
     assert (kafka.leader, kafka.answers) == (2, [])
     kafka.cluster.thaw(1)
+    kafka.advance(SECOND_MS)
+    assert (kafka.accepted(), kafka.log()) == (["a"], ["a"])
+
+
+def test_a_minimum_that_is_altered_holds_from_then_on() -> None:
+    kafka = two_down()
+    writer = kafka.producer()
+    writer.send("a")
+    kafka.advance(SECOND_MS)
+    kafka.cluster.configure_topic("orders", {**kafka.partition.options, "min.insync.replicas": 2})
+    writer.send("b")
     kafka.advance(SECOND_MS)
     assert (kafka.accepted(), kafka.log()) == (["a"], ["a"])

@@ -149,7 +149,7 @@ def test_offsets_show_with_the_commit_and_not_before() -> None:
     kafka.append("a", "b")
     writer = kafka.transactional()
     for end, expected in ((writer.abort, 0), (writer.commit, 2)):
-        writer.transactions.send_offsets(group.group, member, {partition: 2}, writer.ended.append)
+        writer.send_offsets(group, member, 2)
         assert (group.committed(), group.group.pending[partition]) == (0, 1)
         end()
         assert (group.committed(), group.group.pending[partition]) == (expected, 0)
@@ -162,7 +162,7 @@ def test_offsets_of_a_member_that_was_removed_are_refused() -> None:
     gone = group.readers[0].member
     group.group.remove(gone)
     writer = kafka.transactional()
-    writer.transactions.send_offsets(group.group, gone, {kafka.topic.partitions[0]: 1}, writer.ended.append)
+    writer.send_offsets(group, gone, 1)
     writer.commit()
     assert writer.ended == ["", "UNKNOWN_MEMBER_ID", "UNKNOWN_MEMBER_ID"]
     writer.abort()
@@ -174,8 +174,7 @@ def test_a_new_owner_waits_for_offsets_that_are_not_decided() -> None:
     group = kafka.group(enable_auto_commit=False, session_timeout_ms=6000, heartbeat_interval_ms=2000)
     kafka.append("a")
     writer = kafka.transactional()
-    partition = kafka.topic.partitions[0]
-    writer.transactions.send_offsets(group.group, group.readers[0].member, {partition: 1}, writer.ended.append)
+    writer.send_offsets(group, group.readers[0].member, 1)
     group.readers[0].crash()
     successor = group.join()
     kafka.advance(20_000)

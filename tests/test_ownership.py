@@ -7,7 +7,8 @@ from itertools import pairwise
 import matplotlib as mpl
 import pytest
 
-from edasim.charts.ownership import ownership
+from edasim.charts.rebalance import rebalance
+from edasim.charts.style import picture
 from edasim.measure.ownership import Ownership
 from edasim.simulate import Run, simulate
 from edasim.study.observation import observe
@@ -109,8 +110,8 @@ def test_a_run_tells_what_its_rebalances_cost() -> None:
 
 def test_the_chart_has_a_line_a_partition_and_black_where_nobody_reads() -> None:
     run = deployed()
-    ax = ownership(run)
-    assert [label.get_text() for label in ax.get_yticklabels()] == [f"OrderPlaced-{number}" for number in range(4)]
+    ax = rebalance(run, ax=picture().add_subplot(), service="payment")
+    assert [label.get_text() for label in ax.get_yticklabels()] == [f"{number}" for number in range(4)]
     black = [bar for bar in ax.patches if bar.get_facecolor()[:3] == pytest.approx((0.102, 0.102, 0.102), abs=0.01)]
     assert sum(bar.get_width() for bar in black) == pytest.approx(by_hand(run))
     assert "payment" in ax.get_title(loc="left") + ax.get_title()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from edasim.charts.saving import CHARTS
+from edasim.charts.saving import CHARTS, KAFKA_CHARTS, charts_of
 from edasim.cli import main
 from edasim.core.files import NotWritten
 from edasim.report import figures, writing
@@ -117,7 +117,7 @@ def test_nothing_is_asked_of_any_network_and_nothing_can_run() -> None:
 
 def test_every_picture_is_whole_and_has_a_text_that_says_what_is_seen() -> None:
     pictures = small_page().of("img")
-    assert len(pictures) == 1 + len(CHARTS) + 4 + 1
+    assert len(pictures) == 1 + len(charts_of(small_comparison())) + 4 + 1
     for picture in pictures:
         png = base64.b64decode(picture["src"].partition("base64,")[2], validate=True)
         assert png.startswith(b"\x89PNG")
@@ -183,7 +183,7 @@ def test_each_row_of_the_table_is_explained() -> None:
     rows = [line.name for group in main_table(small_comparison()).groups for line in group]
     words = [word for word, _ in meanings(rows)]
     assert [row for row in rows if not any(row.startswith(word) for word in words)] == []
-    assert set(CHARTS) <= set(figures._CAPTIONS)
+    assert {*CHARTS, *KAFKA_CHARTS} <= set(figures._CAPTIONS)
 
 
 def test_stress_is_told_item_by_item_from_the_scenario() -> None:

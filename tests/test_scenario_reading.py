@@ -75,10 +75,10 @@ def test_a_shipped_fault_falls_on_no_timers_beat(file: Path) -> None:
         assert all(fault.at % (beat * SECOND_NS) for beat in (2, 3, 5, 10))
 
 
-def test_nine_scenarios_are_shipped() -> None:
+def test_eleven_scenarios_are_shipped() -> None:
     assert [file.stem for file in SHIPPED] == [
-        "black-friday", "flaky-network", "hot-key", "kafka-failover", "kafka-rebalance-storm", "order-processing",
-        "payment-outage", "poison-messages", "slow-notification",
+        "black-friday", "flaky-network", "hot-key", "kafka-exactly-once", "kafka-failover", "kafka-rebalance-storm",
+        "kafka-retention-overtakes", "order-processing", "payment-outage", "poison-messages", "slow-notification",
     ]  # fmt: skip
 
 

@@ -198,7 +198,6 @@ class KafkaBench(Bench):
         self.cluster_options = resolve("kafka broker", version, dotted(broker or {}))
         self.cluster = self.kind(self.world, ClusterTimes(self.hop, takes(0)), nodes, self.cluster_options)
         self.cluster.keeps_segments = segments
-        self.cluster.transactions.bumps = version != "3.9"
         self.topic_options = dotted(options)
         self.topic = self.create("orders", partitions, replicas)
         self.answers: list[tuple[str, bool]] = []
@@ -286,10 +285,26 @@ class KafkaTransactions(KafkaWriter):
         self.transactions = producer
         self.ended: list[str] = []
 
+    def send(self, *names: str, key: str | None = "k", size: int = 1000) -> None:
+        """Send within a transaction, which begins if none is open."""
+        self.begin()
+        super().send(*names, key=key, size=size)
+
+    def begin(self) -> None:
+        if not self.transactions.is_open:
+            self.transactions.begin()
+
+    def send_offsets(self, group: KafkaGroup, member: Member, offset: int, partition: int = 0) -> None:
+        self.begin()
+        places = {self.bench.topic.partitions[partition]: offset}
+        self.transactions.send_offsets(group.group, member, places, self.ended.append)
+
     def commit(self) -> None:
+        self.begin()
         self.transactions.commit(self.ended.append)
 
     def abort(self) -> None:
+        self.begin()
         self.transactions.abort(self.ended.append)
 
 

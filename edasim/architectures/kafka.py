@@ -1,13 +1,14 @@
 """Kafka: an order is accepted when the cluster acknowledges it; each service reads with a group of its own."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from heapq import merge
 from typing import Any
 
 from edasim.architectures.brokered import Brokered
 from edasim.architectures.kafka_consumer import KafkaConsumer
 from edasim.architectures.kafka_nodes import Nodes, cluster_for, producer_kind
+from edasim.architectures.kafka_transactions import Identities, TransactionalConsumer
 from edasim.brokers.kafka.cluster import ClusterTimes, Topic
 from edasim.brokers.kafka.group import Group
 from edasim.brokers.kafka.log import FIRST, Record, Retrying
@@ -25,6 +26,13 @@ from edasim.services.client import Request
 from edasim.services.faults import Mend
 from edasim.services.shop import Shop
 
+BY_HAND: Mapping[str, Any] = {"enable.auto.commit": False}
+CONSUMER_BY_COMMIT: Mapping[str, Mapping[str, Any]] = {
+    "auto": {}, "record": BY_HAND, "poll": BY_HAND, "before": BY_HAND,
+    "transaction": {**BY_HAND, "isolation.level": "read_committed"},
+}
+"""What `commit` means for consumers, unless the scenario says otherwise by the real names."""
+
 
 class KafkaLetters:
     """The dead-letter topic of a service, read once from its beginning on; its records stay where they are.
@@ -40,7 +48,7 @@ class KafkaLetters:
         """All records, each partition's in its order; among partitions the one with the older message first."""
         topic = self.kafka.cluster.topics.get(f"{self.service}-dlt")
         partitions = topic.partitions if topic is not None else []
-        return list(merge(*(one.read(0, one.high_watermark) for one in partitions),
+        return list(merge(*(one.readable(0, one.last_stable(), True) for one in partitions),
                           key=lambda record: record.message.id))
 
     def send(self, letter: Record, done: Callable[[], None]) -> None:
@@ -60,15 +68,19 @@ class Kafka(Brokered[KafkaConsumer]):
         version = options.version
         self.topic_options: dict[str, Any] = resolve("kafka topic", version, options.topic)
         self.producer_options: dict[str, Any] = resolve("kafka producer", version, options.producer)
-        given = {**({} if options.commit == "auto" else {"enable.auto.commit": False}), **options.consumer}
+        given = {**CONSUMER_BY_COMMIT[options.commit], **options.consumer}
         self.consumer_options: dict[str, Any] = resolve("kafka consumer", version, given)
         self.broker_options: dict[str, Any] = resolve("kafka broker", version, options.broker)
         # As many brokers as replicas, the smallest cluster that can hold the topics.
         self.cluster = cluster_for(shop.scenario, shop.world, self._times(),
                                    int(self.topic_options["replication.factor"]), self.broker_options)
+        self.cluster.keeps_segments |= options.commit == "transaction"
+        self.identities = Identities()
+        self._consumer_kind = TransactionalConsumer if options.commit == "transaction" else KafkaConsumer
         self.nodes = Nodes(self.cluster, self._reach)
         self.parts = frozenset({"broker", *self.nodes.names})
         self._producer_kind = producer_kind(self.cluster, shop.scenario, self.producer_options)
+        self._retry_topics: dict[str, list[Topic]] = {}
         self.producers: dict[str, Producer] = {}
         self.senders = self.producers
         self.refusing = self.cluster.refusing
@@ -91,9 +103,19 @@ class Kafka(Brokered[KafkaConsumer]):
             self.cluster.create_topic(event, self.topic_options, keyed=self.options.key)
         return self.cluster.topics[event]
 
-    def retry_topic(self, service: str) -> Topic:
-        """The topic in which a service's messages wait for another attempt."""
-        return self.cluster.topics[f"{service}-retry"]
+    def retry_topic(self, service: str, attempts_made: int) -> Topic:
+        """The topic in which a service's messages wait for another attempt after so many."""
+        topics = self._retry_topics[service]
+        return topics[min(attempts_made, len(topics)) - 1]
+
+    def _create_retry_topics(self, service: str) -> None:
+        """One for all attempts, or one for each, so that who waits long is not in the way of who waits shortly."""
+        attempts = self.shop.policy(service).spec.attempts
+        names = [f"{service}-retry"]
+        if self.options.retry_topics == "each" and attempts is not None:
+            names = [f"{service}-retry-{number}" for number in range(1, max(2, attempts))]
+        self._retry_topics[service] = [
+            self.cluster.create_topic(name, self.topic_options, service, keyed=self.options.key) for name in names]
 
     def dead_letter_topic(self, service: str) -> Topic:
         """The topic in which a service's messages wait for a person."""
@@ -109,7 +131,7 @@ class Kafka(Brokered[KafkaConsumer]):
             for publication in spec.publishes:
                 self.topic(publication.event)
             if self.shop.policy(name).spec.where != "worker":
-                self.cluster.create_topic(f"{name}-retry", self.topic_options, name, keyed=self.options.key)
+                self._create_retry_topics(name)
             if spec.redrive is not None:
                 self.cluster.create_topic(f"{name}-redrive", self.topic_options, name, keyed=self.options.key)
             if spec.dead_letters:
@@ -123,13 +145,13 @@ class Kafka(Brokered[KafkaConsumer]):
                 consumers = [self._new_consumer(name) for _ in range(int(spec.workers))]
                 group.begin([consumer.member for consumer in consumers])
                 for consumer in consumers:
-                    consumer.member.poll()
+                    consumer.start()
 
     def _group(self, name: str) -> Group | ServerGroup:
         spec = self.shop.scenario.services[name]
         topics = [self.topic(event) for event in spec.handles]
         if self.shop.policy(name).spec.where != "worker":
-            topics.append(self.retry_topic(name))
+            topics += self._retry_topics[name]
         if spec.redrive is not None:
             topics.append(self.cluster.topics[f"{name}-redrive"])
         group = self.groups[name] = consumer_group(self.shop.world, name, topics, self.consumer_options,
@@ -140,7 +162,7 @@ class Kafka(Brokered[KafkaConsumer]):
 
     def _new_consumer(self, name: str) -> KafkaConsumer:
         worker = self.next_worker(name)
-        consumer = KafkaConsumer(self, self.shop.services[name], self.groups[name], worker)
+        consumer = self._consumer_kind(self, self.shop.services[name], self.groups[name], worker)
         if self.consumer_options["group.instance.id"] is not None:
             self._name_instance(name, consumer.member)
         self.consumers[name].append(consumer)
@@ -161,9 +183,7 @@ class Kafka(Brokered[KafkaConsumer]):
 
     def _hire(self, name: str, number: int) -> None:
         for _ in range(number):
-            consumer = self._new_consumer(name)
-            consumer.member.polling = True
-            self.groups[name].join(consumer.member)
+            self._new_consumer(name).join()
 
     def _producer(self, name: str) -> Producer:
         producer = self.producers.get(name)

@@ -39,6 +39,7 @@ class KafkaConsumer:
         self.consumer.on_idle = self._commit_and_poll if kafka.options.commit == "poll" else self.member.poll
         self.consumer.settle = self._settle
         self.member.on_record = self.consumer.take
+        self.member.on_failure = self._fails
         self.consumer.waiting = self.member.polled
         self.commit = kafka.options.commit
         self._by_record = self.commit == "record"
@@ -86,7 +87,7 @@ class KafkaConsumer:
         """Send a copy to the group's own retry topic, to be handled when its wait is over."""
         service = self.consumer.service.name
         retry = Retrying(attempts_made, self.worker.clock.now_ns + wait_ns, wait_ns)
-        self.kafka.send(service, record.message, self.kafka.retry_topic(service), retry)
+        self.kafka.send(service, record.message, self.kafka.retry_topic(service, attempts_made), retry)
         self._passed(record)
 
     def dead_letter(self, record: Record) -> None:
@@ -99,7 +100,22 @@ class KafkaConsumer:
             self.kafka.dropped(service.name, record.message)
         self._passed(record)
 
+    def _fails(self) -> None:
+        """A poll raises: the process closes its consumer and ends, and nobody starts it again."""
+        self.consumer.retire()
+        self.member.die()
+        self.group.leave(self.member)
+
     # --- coming and going -------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """A member that stands joined begins to poll."""
+        self.member.poll()
+
+    def join(self) -> None:
+        """Ask to be let into the group."""
+        self.member.polling = True
+        self.group.join(self.member)
 
     def die(self) -> None:
         """No goodbye: the coordinator waits for session.timeout.ms."""

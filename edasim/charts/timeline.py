@@ -51,6 +51,27 @@ def staleness(*subjects: Run | Comparison, ax: Axes | None = None, service: str 
         f"{chosen}'s view is {{}} old", f"age of the oldest order missing in {chosen} (s)"))
 
 
+def lag(*subjects: Run | Comparison, ax: Axes | None = None, service: str | None = None) -> Axes:
+    """Messages that are not settled for a service, as an operator sees them; without a name, for the one with the most.
+
+    On Kafka these are the records above the committed offsets: it rises until the next commit and falls with it.
+    """
+    comparison = comparison_of(subjects)
+    chosen = service or hardest_hit(comparison, "groups.{}.lag_max")
+    return _worst_over_time(ax, comparison, _Quantity(
+        f"groups.{chosen}.lag_max", f"lag {chosen}", count_text,
+        f"{chosen} lags {{}} messages behind", "messages not settled (lag)"))
+
+
+def lag_age(*subjects: Run | Comparison, ax: Axes | None = None, service: str | None = None) -> Axes:
+    """The same in seconds: the age of the oldest message that is not settled for a service."""
+    comparison = comparison_of(subjects)
+    chosen = service or hardest_hit(comparison, "groups.{}.lag_age_max_s")
+    return _worst_over_time(ax, comparison, _Quantity(
+        f"groups.{chosen}.lag_age_max_s", f"lag-age {chosen}", seconds_text,
+        f"{chosen} lags {{}} behind", "oldest message not settled (s)"))
+
+
 def torn(*subjects: Run | Comparison, ax: Axes | None = None) -> Axes:
     """Orders that stand half done, over time."""
     return _worst_over_time(ax, comparison_of(subjects), _Quantity(

@@ -219,7 +219,7 @@ def _finish(comparison: Comparison, out: Path | None, json: bool, stopped: bool,
 
 def _save(comparison: Comparison, out: Path) -> str:
     """Save everything and say where; after Ctrl-C say on stderr what is there, and exit."""
-    from edasim.charts.saving import CHARTS
+    from edasim.charts.saving import charts_of
 
     drawn: list[int] = []
     try:
@@ -231,8 +231,9 @@ def _save(comparison: Comparison, out: Path) -> str:
 
             files = comparison.save(out, advance)
     except KeyboardInterrupt:
-        whole = ["slide", *CHARTS][: drawn[-1]] if drawn else []
-        complain(_stopped_words(out, bool(drawn), [f"{name}.png" for name in whole], len(CHARTS) + 1))
+        wanted = ["slide", *charts_of(comparison)]
+        whole = wanted[: drawn[-1]] if drawn else []
+        complain(_stopped_words(out, bool(drawn), [f"{name}.png" for name in whole], len(wanted)))
         raise typer.Exit(STOPPED) from None
     charts = [file.name for file in files if file.suffix == ".png"]
     others = [file.name for file in files if file.suffix not in (".png", ".svg")]

@@ -93,6 +93,7 @@ class Member:
         conf: Mapping[str, Any] | None = None,
     ) -> None:
         self.name = name
+        self.topics = list(topics)
         self.told: list[list[Any]] = []
         self.read: list[Any] = []
         self.errors: list[str] = []
@@ -102,7 +103,7 @@ class Member:
             del settings["heartbeat.interval.ms"]
         self.consumer = kafka.Consumer(settings)
         self.consumer.subscribe(
-            list(topics),
+            self.topics,
             on_assign=lambda _, partitions: self._tell("assigned", partitions),
             on_revoke=lambda _, partitions: self._tell("revoked", partitions),
             on_lost=lambda _, partitions: self._tell("lost", partitions),

@@ -70,6 +70,8 @@ class Verb(IntEnum):
     asked = 46  # a read that followed a confirmed version reached a replica
     replied = 47  # the replica's reply reached the reader
     handed_off = 48  # a replica that failed no more was sent a version that it had declined
+    marked = 50  # the end of a transaction stands in a partition; the number is the offset that its marker takes
+    aborted = 51  # a record turned out to belong to a transaction that was aborted
     led = 56  # a partition can be written to; the number is the node that leads it, 0 while none does that lives
     shrunk = 57  # a replica left a partition's in-sync replicas; the number is its node
     expanded = 58  # a replica came back to a partition's in-sync replicas; the number is its node
@@ -83,6 +85,9 @@ ABOUT_VERSIONS = (
     Verb.handed_off,
 )
 """The verbs whose number is a version in a replicated store."""
+
+ABOUT_MARKERS = (Verb.marked,)
+"""The verbs whose number is the offset of a transaction's marker."""
 
 ABOUT_NODES = (Verb.led, Verb.shrunk, Verb.expanded)
 """The verbs whose number is that of a broker node."""

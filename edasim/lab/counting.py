@@ -42,7 +42,18 @@ WORDS: dict[str, tuple[str, Show]] = {
 }
 """What may be asked for: the path of the number in a comparison, and how it is written."""
 
+
+def _percent(found: Interval) -> str:
+    return f"{found.mean:.0%}" if found.known else "–"
+
+
 _BY_SERVICE: dict[str, tuple[str, Show]] = {
+    "waiting at most": ("services.{}.backlog_max", count_text),
+    "99 of 100 wait for a worker": ("services.{}.wait_s.p99", seconds_text),
+    "workers at work": ("services.{}.utilisation", _percent),
+    "lag at most": ("groups.{}.lag_max", count_text),
+    "partition-seconds unread": ("groups.{}.unread_partition_s", count_text),
+    "oldest not settled": ("groups.{}.lag_age_max_s", seconds_text),
     "back to normal after": ("convergence_s.{}", seconds_text),
     "stale at most": ("services.{}.staleness_s.max", seconds_text),
     "effects made twice": ("services.{}.duplicated_effects", count_text),
@@ -94,11 +105,14 @@ def counts(studies: Mapping[str, Study], *words: str, service: str | None = None
 
 
 def _asked(word: str, service: str | None) -> tuple[str, Show]:
-    if word not in WORDS:
-        raise ValueError(f'"{word}" is not counted here: choose from {", ".join(WORDS)}')
+    if word not in WORDS and word not in _BY_SERVICE:
+        known = dict.fromkeys([*WORDS, *_BY_SERVICE])
+        raise ValueError(f'"{word}" is not counted here: choose from {", ".join(known)}')
     if service and word in _BY_SERVICE:
         path, show = _BY_SERVICE[word]
         return path.format(service), show
+    if word not in WORDS:
+        raise ValueError(f'"{word}" is counted for one service: add service="payment", or whichever you mean')
     return WORDS[word]
 
 

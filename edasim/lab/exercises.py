@@ -12,6 +12,7 @@ from typing import Any
 
 from edasim.core.quantity import SECOND_NS
 from edasim.lab.counting import mails
+from edasim.measure.ownership import Ownership
 from edasim.scenario.value import Scenario
 from edasim.scenario.writing import to_dict
 from edasim.simulate import simulate
@@ -26,6 +27,7 @@ MOST_WORKERS_MORE = 1
 HALF_DONE_WITHIN_S = 0.2
 MOST_TURNED_AWAY = 100
 NORMAL_WITHIN_S = 10.0
+READ_AGAIN_WITHIN_S = 15.0
 MOST_REFUSED = 20
 _KNOBS = ("knobs", "title", "description")
 
@@ -194,3 +196,24 @@ def fresh_again(before: Scenario, after: Scenario) -> Verdict:
         hint = "how many orders wait at the end of the outage, and how many more a second can payment do than arrive?"
     return Verdict(False, f"{said}, and {NORMAL_WITHIN_S:g} s are asked for: {hint}")
 
+
+# --- 06: read again ---------------------------------------------------------------------------------------------
+
+
+def read_again(before: Scenario, after: Scenario) -> Verdict:
+    """06: when a member of payment crashes, each of its partitions has a reader again within 15 s."""
+    beyond = _beyond(before, after, "architectures.kafka.consumer")
+    if beyond:
+        return beyond
+    runs = [simulate(after, "kafka", seed) for seed in range(SEED, SEED + REPLICATIONS)]
+    groups = [Ownership(run.summary().reading, "payment") for run in runs]
+    numbers = [one.numbers(0.0, one.end_s) for one in groups]
+    longest_s = max(one.unread_max_s for one in numbers)
+    unread_s = sum(one.unread_partition_s for one in numbers) / len(numbers)
+    said = (f"a partition has no reader for up to {seconds_short(longest_s)}, "
+            f"and together it is {unread_s:.0f} partition-seconds")
+    if longest_s <= READ_AGAIN_WITHIN_S:
+        return Verdict(True, f"{said}. The price: whoever is silent for that long without being dead, in a pause of "
+                             "its garbage collector say, loses its partitions.")
+    return Verdict(False, f"{said}; {READ_AGAIN_WITHIN_S:g} s are asked for. Nobody tells the coordinator of a death: "
+                          "it only hears no heartbeat any more. How long does it wait for one?")

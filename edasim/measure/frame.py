@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from edasim.core.journal import ABOUT_MEMBERS, ABOUT_NODES, ABOUT_VERSIONS, Verb
+from edasim.core.journal import ABOUT_MARKERS, ABOUT_MEMBERS, ABOUT_NODES, ABOUT_VERSIONS, Verb
 from edasim.measure.reading import NANO, Reading
 from edasim.simulate import Run
 
 _NOT_MESSAGES = (Verb.committed, Verb.rewound, Verb.recovered, Verb.skipped, Verb.opened,
-                 Verb.half_opened, Verb.closed, *ABOUT_MEMBERS, *ABOUT_NODES, *ABOUT_VERSIONS)
+                 Verb.half_opened, Verb.closed, *ABOUT_MARKERS, *ABOUT_MEMBERS, *ABOUT_NODES, *ABOUT_VERSIONS)
 
 
 def frame(run: Run) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 
 from edasim.core.journal import Facts, Verb
 from edasim.measure.consistency import OldestAge
+from edasim.measure.kafka_log import offsets
 from edasim.measure.reading import NANO, Reading
 from edasim.measure.steps import Floats, Steps
 
@@ -79,11 +80,13 @@ def _records(reading: Reading, service: str) -> tuple[Floats, Floats]:
         came = appended.times_ns[appended.places == number[place.name.split(" ", 1)[1]]] * NANO
         moves, skipped = committed.only(committed.places == index), jumped.only(jumped.places == index)
         # A record is settled by the first commit beyond its offset.
-        passing = np.searchsorted(np.maximum.accumulate(moves.numbers), np.arange(len(came)), side="right")
+        where = offsets(reading, number[place.name.split(" ", 1)[1]], len(came))
+        passing = np.searchsorted(np.maximum.accumulate(moves.numbers), where, side="right")
         settled = np.concatenate([moves.times_ns * NANO, [np.inf]])[passing]
         first = int(skipped.numbers[0]) if len(skipped) else 0
-        starts.append(came[first:])
-        ends.append(settled[first:])
+        mine = where >= first
+        starts.append(came[mine])
+        ends.append(settled[mine])
     return np.concatenate(starts), np.concatenate(ends)
 
 

@@ -166,6 +166,11 @@ class Orders:
         for verb in (Verb.routed, Verb.appended):
             facts = self.reading.of(verb, lambda place: place.detail == "parking")
             parked[self.reading.order_index(facts)] = True
+        aborted = self.reading.of(Verb.aborted, lambda place: place.detail == "parking")
+        if len(aborted):
+            put, taken = (np.bincount(self.reading.order_index(facts), minlength=len(self)) for facts in (
+                self.reading.of(Verb.appended, lambda place: place.detail == "parking"), aborted))
+            parked &= put > taken
         return parked
 
     def parked_s(self, service: str) -> Floats:

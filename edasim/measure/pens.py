@@ -18,6 +18,10 @@ SAID = {
     Verb.short_circuited: "not called, the breaker is open",
     Verb.unroutable: "no queue wants it",
 }
+AT_THE_LOG = {
+    Verb.deduplicated: "the broker recognises a repetition",
+    Verb.dropped: "cut off: the replica that leads now has no copy of it",
+}
 
 
 class Pen:

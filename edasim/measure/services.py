@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from edasim.core.journal import Facts, Place, Verb
 from edasim.measure.consistency import OldestAge, staleness
+from edasim.measure.kafka_log import passed_over
 from edasim.measure.lag import at_gateway, stretches
 from edasim.measure.ordering import ordering_violations
 from edasim.measure.orders import Orders
@@ -183,7 +184,7 @@ class ServiceReading:
         return facts.only(keep)
 
     def _skipped(self) -> dict[str, int]:
-        facts = self.reading.of(Verb.skipped, service=self.service)
+        facts = self.reading.of(Verb.skipped, lambda place: not place.detail, self.service)
         names = [self.reading.run.places[place].name.split(" ", 1)[1] for place in facts.places.tolist()]
         return dict(zip(names, facts.numbers.tolist(), strict=True))
 
@@ -193,6 +194,8 @@ class ServiceReading:
         return self.reading.of(Verb.started, lambda place: place.detail != "again", self.service)
 
     def _left_waiting(self) -> list[Facts]:
+        if self.reading.run.architecture == "kafka":
+            return passed_over(self.reading, self.service)
         wanted = "orders" if self.reading.run.architecture == "monolith" else self.service
         return [
             self.reading.of(verb, lambda place: place.kind == "queue" and wanted in (place.name, place.service)

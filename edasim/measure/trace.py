@@ -7,17 +7,17 @@ from collections.abc import Callable
 
 import numpy as np
 
-from edasim.core.journal import ABOUT_MEMBERS, ABOUT_NODES, ABOUT_VERSIONS, Facts, Place, Verb
+from edasim.core.journal import ABOUT_MARKERS, ABOUT_MEMBERS, ABOUT_NODES, ABOUT_VERSIONS, Facts, Place, Verb
 from edasim.core.message import Message
 from edasim.measure.journey import BROKER, CLIENT, FRONT, Journey, Line
 from edasim.measure.orders import OUTCOMES
-from edasim.measure.pens import SAID, Customer, Front, Handling, Pen
+from edasim.measure.pens import AT_THE_LOG, SAID, Customer, Front, Handling, Pen
 from edasim.measure.reading import NANO
 from edasim.scenario.value import Scenario
 from edasim.simulate import Run
 
 _ABOUT_OFFSETS = (Verb.committed, Verb.rewound, Verb.recovered, Verb.skipped, Verb.opened,
-                  Verb.half_opened, Verb.closed, *ABOUT_MEMBERS, *ABOUT_NODES, *ABOUT_VERSIONS)
+                  Verb.half_opened, Verb.closed, *ABOUT_MARKERS, *ABOUT_MEMBERS, *ABOUT_NODES, *ABOUT_VERSIONS)
 _ENDS = (Verb.handled, Verb.failed, Verb.crashed)
 _LEAVES = (Verb.dead_lettered, Verb.expired, Verb.dropped)
 _MOVES: dict[Verb, Callable[[Handling, int], None]] = {
@@ -113,7 +113,7 @@ class _Reader:
         jumps = facts.only(facts.verbs == int(Verb.skipped))
         places = [self.run.places[place] for place in jumps.places.tolist()]
         return {(place.service, place.name.partition(" ")[2]): offset
-                for place, offset in zip(places, jumps.numbers.tolist(), strict=True)}
+                for place, offset in zip(places, jumps.numbers.tolist(), strict=True) if not place.detail}
 
     def _line(self, service: str, message: Message) -> Pen:
         if (service, message.id) not in self.lines:
@@ -141,7 +141,7 @@ class _Reader:
             assert isinstance(front, Front)
             front.hear(verb, now_ns)
         elif place.service == "" or place.kind == "partition":
-            text = "the broker recognises a repetition" if verb == Verb.deduplicated else SAID.get(verb, verb.name)
+            text = AT_THE_LOG.get(verb) or SAID.get(verb, verb.name)
             self._line(BROKER, message).note(verb.name.replace("_", "-"), now_ns, text)
         elif verb == Verb.published:
             line = self._line(place.service, self.messages[message.cause])

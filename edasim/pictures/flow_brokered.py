@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from edasim.core.journal import Place, Verb
+from edasim.measure.kafka_log import OVERTAKEN, reads_committed
 from edasim.pictures.flow_layout import Layout
 from edasim.pictures.flow_tokens import FOREVER, Key, Kind, Shelf, Token, Walk
 from edasim.simulate import Run
@@ -138,6 +139,7 @@ class KafkaWalk(BrokeredWalk):
                 self.readers[event].append(service)
         self._unread: defaultdict[tuple[str, str], list[Token | None]] = defaultdict(list)
         self._read: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self._markers: defaultdict[str, list[int]] = defaultdict(list)
         self._skipped = self._offsets_skipped()
 
     def _offsets_skipped(self) -> dict[tuple[str, str], int]:
@@ -146,7 +148,7 @@ class KafkaWalk(BrokeredWalk):
         facts = facts.only(facts.verbs == Verb.skipped)
         places = [self.run.places[place] for place in facts.places.tolist()]
         return {(place.service, place.name.split(" ", 1)[1]): number
-                for place, number in zip(places, facts.numbers.tolist(), strict=True)}
+                for place, number in zip(places, facts.numbers.tolist(), strict=True) if not place.detail}
 
     def answering(self, message: int) -> int:
         return self.layout[f"topic {self.messages[message].event}"]
@@ -196,13 +198,49 @@ class KafkaWalk(BrokeredWalk):
 
     def group_delivered(self, now: int, message: int, place: Place) -> None:
         key = (place.service, place.name.split(" ", 1)[1])
-        offset = max(self._read[key], self._skipped.get(key, 0))
-        self._read[key] = offset + 1
         unread = self._unread[key]
+        offset = max(self._read[key], self._skipped.get(key, 0))
+        while offset < len(unread) and unread[offset] is None:
+            offset += 1
+        self._read[key] = offset + 1
         token = unread[offset] if offset < len(unread) else None
         if token is None or token.message != message:
             raise AssertionError(f"{place} is handed message {message} at offset {offset}, but it is not there")
         self.hand_out(now, place.service, token)
+
+    def partition_aborted(self, now: int, message: int, place: Place) -> None:
+        """A record of an aborted transaction: who reads what is committed never gets it."""
+        if not reads_committed(self.run.scenario):
+            return
+        event = place.name.rpartition("-")[0]
+        for service in [place.service] if place.service else self.readers[event]:
+            unread = self._unread[service, place.name]
+            for offset in range(len(unread) - 1, -1, -1):
+                token = unread[offset]
+                if token is not None and token.message == message:
+                    self._never_read(now, unread, offset)
+                    break
+
+    def group_skipped(self, now: int, upto: int, place: Place) -> None:
+        """A group goes on beyond records that retention has removed."""
+        if place.detail != OVERTAKEN:
+            return
+        key = (place.service, place.name.split(" ", 1)[1])
+        unread = self._unread[key]
+        markers = self._markers[key[1]]
+        for offset in range(self._read[key], min(len(unread), upto - sum(marker < upto for marker in markers))):
+            if unread[offset] is not None:
+                self._never_read(now, unread, offset)
+
+    def partition_marked(self, now: int, offset: int, place: Place) -> None:
+        """A marker takes an offset at which no record stands."""
+        self._markers[place.name].append(offset)
+
+    def _never_read(self, now: int, unread: list[Token | None], offset: int) -> None:
+        token, unread[offset] = unread[offset], None
+        assert token is not None, "it is still waiting"
+        token.stay(now)
+        token.gone(now)
 
     def group_redelivered(self, now: int, message: int, place: Place) -> None:
         self.hand_out_again(now, place.service, message)

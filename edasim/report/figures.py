@@ -11,7 +11,7 @@ import networkx as nx
 from matplotlib.figure import Figure
 from PIL import Image
 
-from edasim.charts.saving import CHARTS, chart_figure
+from edasim.charts.saving import chart_figure, charts_of
 from edasim.charts.slide import slide
 from edasim.charts.style import styled
 from edasim.pictures.journey import journeys_figure
@@ -33,12 +33,17 @@ _CAPTIONS = {
                         "made up.",
     "backlog": "Messages that wait for the service that had the most of them, at any time.",
     "staleness": "How old the oldest accepted order was that the service had not applied yet.",
+    "lag": "What an operator sees: messages not yet settled, on Kafka those above the committed offsets.",
+    "lag-seconds": "The same in seconds: the age of the oldest message that is not settled.",
+    "kafka-partitions": "Records that wait in each partition, in the first run; in colour the one with the most.",
+    "kafka-rebalance": "Who of the group reads which partition when, in the first run.",
+    "kafka-replay": "What was written, and how much of it a group that joined late has begun, in the first run.",
     "half-done-orders": "Orders with some of their required effects and not all of them.",
     "theory": "The mean wait as measured, and as the closest textbook queue has it.",
 }
 _BANDS = " Lines are means, the bands around them 95% intervals; grey is when something was wrong."
 _COLOURS = 256
-_OVER_TIME = ("completed-orders", "backlog", "staleness", "half-done-orders")
+_OVER_TIME = ("completed-orders", "backlog", "staleness", "lag", "lag-seconds", "half-done-orders")
 
 
 @dataclass(frozen=True)
@@ -54,9 +59,9 @@ class Shown:
     details: str = ""
 
 
-def chart_names() -> list[str]:
+def chart_names(comparison: Comparison) -> list[str]:
     """The charts of a report, in their order."""
-    return list(CHARTS)
+    return charts_of(comparison)
 
 
 def slide_shown(comparison: Comparison) -> Shown:

@@ -97,7 +97,7 @@ def _head(comparison: Comparison) -> dict[str, Any]:
 
 
 def _drawn(comparison: Comparison, progress: Progress | None) -> dict[str, Any]:
-    names = figures.chart_names()
+    names = figures.chart_names(comparison)
     total = len(names) + len(comparison.architectures) + 2
     done = 0
 

@@ -69,8 +69,10 @@ class RpcOptions(Part):
 class KafkaOptions(Part):
     """Kafka by its real option names in four sections.
 
-    `commit` says when offsets are committed: by a timer, after each record, after each poll, or before the work;
-    `key` says whether keys are sent.
+    `commit` says when offsets are committed: by a timer, after each record, after each poll, before the work, or after
+    each poll in one transaction with what is published because of it; `key` says whether keys are sent;
+    `retry_topics`, whether messages that are tried again elsewhere wait in one topic for all attempts, or in one for
+    each.
     """
 
     version: Annotated[str, choice("3.9", "4.0", "4.3")] = "4.3"
@@ -78,8 +80,9 @@ class KafkaOptions(Part):
     producer: Settings = FrozenMapping()
     consumer: Settings = FrozenMapping()
     broker: Settings = FrozenMapping()
-    commit: Annotated[str, choice("auto", "record", "poll", "before")] = "auto"
+    commit: Annotated[str, choice("auto", "record", "poll", "before", "transaction")] = "auto"
     key: Boolean = True
+    retry_topics: Annotated[str, choice("one", "each")] = "one"
 
 
 class RabbitOptions(Part):

@@ -20,6 +20,7 @@ def check_brokers(scenario: Scenario) -> Iterator[Finding]:
     """All findings about the options of both brokers."""
     if scenario.architectures.kafka is not None:
         yield from _kafka(scenario.architectures.kafka)
+        yield from _retry_topics(scenario)
     if scenario.architectures.rabbitmq is not None:
         yield from _rabbitmq(scenario.architectures.rabbitmq, scenario)
 
@@ -39,10 +40,43 @@ def _kafka(options: KafkaOptions) -> Iterator[Finding]:
     resolved = {section: resolve(f"kafka {section}", options.version, given[section]) for section in clients}
     for sentence in kafka_conflicts(resolved["producer"], resolved["consumer"], resolved["broker"]):
         yield path, sentence
+    if options.commit == "transaction":
+        yield from _transactions(resolved["producer"], resolved["broker"], options)
     written = options.consumer.get("enable.auto.commit")
     if written is not None and resolved["consumer"]["enable.auto.commit"] != (options.commit == "auto"):
-        wanted = "commit: auto" if resolved["consumer"]["enable.auto.commit"] else "commit: record, poll or before"
+        others = "commit: record, poll, before or transaction"
+        wanted = "commit: auto" if resolved["consumer"]["enable.auto.commit"] else others
         yield (*path, "commit"), f"{options.commit} contradicts enable.auto.commit: {shown(written)}: write {wanted}"
+
+
+def _retry_topics(scenario: Scenario) -> Iterator[Finding]:
+    """A topic for each attempt, of attempts without end."""
+    kafka = scenario.architectures.kafka
+    if kafka is None or kafka.retry_topics != "each":
+        return
+    for name, service in scenario.services.items():
+        retry = service.retry or scenario.retry
+        if retry.where != "worker" and retry.attempts is None:
+            yield ("architectures", "kafka", "retry-topics"), (
+                f"with unlimited attempts {name} would need endless retry topics: write a number of attempts, or "
+                "retry-topics: one")
+
+
+def _transactions(producer: Mapping[str, Any], broker: Mapping[str, Any], options: KafkaOptions) -> Iterator[Finding]:
+    """What a producer in transactions cannot do, and what it cannot have."""
+    path = ("architectures", "kafka", "producer")
+    if producer["acks"] != "all":
+        yield (*path, "acks"), f"acks is {producer['acks']}, but commit: transaction needs acks: all"
+    elif not producer["enable.idempotence"]:
+        yield path, "commit: transaction needs an idempotent producer: leave enable.idempotence: false away"
+    longest_ms = broker["transaction.max.timeout.ms"]
+    if "transactional.id" in options.producer:
+        yield (*path, "transactional.id"), ("with commit: transaction each worker has a transactional.id of its own: "
+                                            "leave this one away")
+    elif producer["transaction.timeout.ms"] > longest_ms:
+        yield (*path, "transaction.timeout.ms"), (
+            f"transaction.timeout.ms is {producer['transaction.timeout.ms']} ms, but the broker allows {longest_ms} ms "
+            "(transaction.max.timeout.ms)")
 
 
 def _rabbitmq(options: RabbitOptions, scenario: Scenario) -> Iterator[Finding]:

@@ -15,7 +15,6 @@ _DISK = "files on disk are not modelled"
 _TIERED = "tiered storage is not modelled"
 _FORMAT = "the message format is not modelled"
 _THREADS = "the broker's threads are not modelled"
-_TRANSACTIONS = "transactions are not modelled yet"
 _CONSUMER_PROTOCOL = "for group.protocol: consumer"
 _SHARE = "share groups are not modelled yet"
 _OFFSETS = "committed offsets are kept for the whole run"
@@ -158,11 +157,16 @@ BROKER = table(
                                "offsets.topic.replication.factor": 3}, low=1),
     *ignored(_OFFSETS, "duration_ms", {"offsets.retention.check.interval.ms": 600_000,
                                        "offsets.commit.timeout.ms": 5_000}, low=1, high=LONG_MAX),
-    *ignored(_TRANSACTIONS, "duration_ms", {
-        "transaction.max.timeout.ms": 900_000, "transactional.id.expiration.ms": _WEEK_MS,
-        "transaction.abort.timed.out.transaction.cleanup.interval.ms": 10_000,
-        "producer.id.expiration.ms": _DAY_MS}, low=1),
-    *ignored(_TRANSACTIONS, "int", {
+    BrokerOption("transaction.version", "int", {"3.9": 0, "4.0": 2}, "modelled",
+                 "with 2 the end of each transaction raises the producer's epoch (KIP-890); 0 and 1 are alike",
+                 low=0, high=2),
+    BrokerOption("transaction.max.timeout.ms", "duration_ms", 900_000, "modelled",
+                 "a producer with a longer transaction.timeout.ms is refused", low=1),
+    BrokerOption("transaction.abort.timed.out.transaction.cleanup.interval.ms", "duration_ms", 10_000, "modelled",
+                 "from a drawn phase on", low=1),
+    *ignored("transactional ids and producer ids are kept for the whole run", "duration_ms", {
+        "transactional.id.expiration.ms": _WEEK_MS, "producer.id.expiration.ms": _DAY_MS}, low=1),
+    *ignored("the coordinator's own log takes no time and is there as long as a node is", "int", {
         "transaction.state.log.num.partitions": 50, "transaction.state.log.replication.factor": 3,
         "transaction.state.log.min.isr": 2}, low=1),
     BrokerOption("group.consumer.session.timeout.ms", "duration_ms", 45_000, "modelled",

@@ -234,7 +234,7 @@ class Comparison:
         `progress` is called with (charts drawn, charts in all), first with 0 when all but the charts is written.
         Returns the files.
         """
-        from edasim.charts.saving import CHARTS, save_charts
+        from edasim.charts.saving import charts_of, save_charts
         from edasim.scenario.writing import to_yaml
 
         place = Path(folder)
@@ -249,7 +249,7 @@ class Comparison:
         for name, text in texts.items():
             write_whole(place / name, text)
         if progress:
-            progress(0, len(CHARTS) + 1)
+            progress(0, len(charts_of(self)) + 1)
         return [*(place / name for name in texts), *save_charts(self, place, progress)]
 
 

@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edasim.core.quantity import SECOND_NS
-from edasim.measure.consistency import read_your_writes_violations
+from edasim.measure.consistency import OldestAge, read_your_writes_violations
+from edasim.measure.lag import stretches
 from edasim.measure.orders import OUTCOMES
 from edasim.measure.replication import StoreReading
+from edasim.measure.steps import Steps
 from edasim.measure.summary import LOOKS_AFTER_S, Summary, spread
 from edasim.scenario.value import Scenario
 from edasim.simulate import Run
@@ -30,7 +32,8 @@ class Observation:
 
     `numbers` is the architecture's node of `--json`; `further` has the same shape and holds what only tables, verdicts
     and charts use. `curves` are values at 0, 1, 2 ... times `step_s`, by name: completed, torn, open, `backlog NAME`,
-    `staleness NAME`. `fates` are the outcomes (places in OUTCOMES) of the orders in the focus, as they were placed.
+    `staleness NAME`, `lag NAME`, `lag-age NAME`. `fates` are the outcomes (places in OUTCOMES) of the orders in the
+    focus, as they were placed.
     """
 
     architecture: str
@@ -99,6 +102,9 @@ def _curves(summary: Summary, step_s: float) -> dict[str, Floats]:
     for name in run.scenario.services:
         curves[f"backlog {name}"] = summary.backlog(name).at(grid_s)
         curves[f"staleness {name}"] = summary.staleness(name, grid_s)
+        settling = stretches(summary.reading, name)
+        curves[f"lag {name}"] = Steps.counting(*settling).at(grid_s)
+        curves[f"lag-age {name}"] = OldestAge(*settling).at(grid_s)
     return curves
 
 

@@ -51,7 +51,8 @@ def assign_as_librdkafka(
 ) -> Assignment:
     """The same when the member that divides is librdkafka's, whose cooperative-sticky takes the general way always.
 
-    With equal subscriptions it hands out free partitions from the last one on.  Source: rdkafka_sticky_assignor.c.
+    With equal subscriptions it hands out free partitions from the last one on, and takes from who has most, of equals
+    from the last one.  Source: rdkafka_sticky_assignor.c, sortPartitions.
     """
     if strategy != "cooperative-sticky":
         return assign(strategy, members, partitions_by_topic, subscriptions, owned)
@@ -59,7 +60,18 @@ def assign_as_librdkafka(
     counts = {topic: count for topic, count in sorted(partitions_by_topic.items())
               if any(topic in mine for mine in topics.values())}
     kept = _still_valid(owned, counts, topics)
-    return _sticky_in_general(kept, counts, topics, last_first=len(set(topics.values())) == 1 and any(kept.values()))
+    alike = len(set(topics.values())) == 1 and any(kept.values())
+    return _sticky_in_general(kept, counts, topics, _from_the_fullest(kept, counts) if alike else None)
+
+
+def _from_the_fullest(kept: Assignment, counts: Mapping[str, int]) -> list[TopicPartition]:
+    """Partitions in the order in which librdkafka would move them: one after the other from who has most left."""
+    left = {member: sorted(mine) for member, mine in kept.items()}
+    order: list[TopicPartition] = []
+    while any(left.values()):
+        order.append(left[max(left, key=lambda member: (len(left[member]), member))].pop(0))
+    owned = set(order)
+    return order + [partition for partition in reversed(_all_partitions(counts, counts)) if partition not in owned]
 
 
 def cooperative_rounds(owned: Owned, target: Assignment) -> tuple[Assignment, Assignment, Assignment]:
@@ -160,14 +172,17 @@ def _sticky_among_equals(
 
 
 def _sticky_in_general(kept: Assignment, counts: Mapping[str, int], topics: Subscriptions,
-                       last_first: bool = False) -> Assignment:
-    """Members read different topics: the scarce go first, then some move while that evens out the load."""
+                       order: list[TopicPartition] | None = None) -> Assignment:
+    """Members read different topics: the scarce go first, then some move while that evens out the load.
+
+    `order` is another order of the partitions than by how scarce they are.
+    """
     readers = {topic: [member for member in kept if topic in topics[member]] for topic in counts}
     by_scarcity = sorted(counts, key=lambda topic: (len(readers[topic]), topic))
-    partitions = _all_partitions(counts, by_scarcity)
+    partitions = order or _all_partitions(counts, by_scarcity)
     owner = {partition: member for member, mine in kept.items() for partition in mine}
     free = [partition for partition in partitions if partition not in owner]
-    for partition in reversed(free) if last_first else free:
+    for partition in free:
         member = _least_laden(readers[partition[0]], kept)
         kept[member].append(partition)
         owner[partition] = member

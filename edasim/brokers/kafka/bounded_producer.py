@@ -148,6 +148,10 @@ class BoundedProducer(Producer):
         self._errors.clear()
         self.free_bytes = self.memory_bytes
 
+    def _failed_for_good(self, batch: Batch, error: str) -> None:
+        self._errors[batch] = error
+        super()._failed_for_good(batch, error)
+
     # --- out of the buffer ------------------------------------------------------------------------------------
 
     def _complete(self, batch: Batch, ok: bool) -> None:

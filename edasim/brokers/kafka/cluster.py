@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from edasim.brokers.kafka.accumulator import Batch
 from edasim.brokers.kafka.compaction import Cleaner
-from edasim.brokers.kafka.log import Partition
+from edasim.brokers.kafka.log import Partition, ProducerState
 from edasim.brokers.kafka.partitioner import partition_for
 from edasim.brokers.kafka.producer import Producer, Request
 from edasim.brokers.kafka.retention import RetentionCheck
 from edasim.brokers.kafka.segments import SegmentedPartition, needs_segments
-from edasim.brokers.kafka.transactions import TransactionCoordinator
+from edasim.brokers.kafka.transactions import CONCURRENT, TransactionCoordinator
 from edasim.core.draws import Law, SequentialDraw, StreamBundle
 from edasim.core.journal import Place, Verb
 from edasim.core.world import World
@@ -197,20 +197,28 @@ class Cluster:
         if partition.picky and self._refused_for_good(request, batch):
             return
         error = self.transactions.admits(producer.id, batch.epoch, partition)
+        if error == CONCURRENT:
+            request.refused = [*(request.refused or ()), batch]
+            return
         if error:
             self._fail(request, batch, error)
             return
         known = partition.producer_state(producer.id, batch.epoch)
         if known.accepts(batch.sequence):
             partition.append(batch.records, (producer.id, batch.epoch))
-        elif known.remembers(batch.sequence):
-            for record in batch.records:
-                partition.deduplicated(record[0].id)
-        else:
-            request.refused = [*(request.refused or ()), batch]
+        elif not self._repeated(request, batch, known):
             return
         if partition.await_followers(self._settled, request):
             request.waiting += 1
+
+    def _repeated(self, request: Request, batch: Batch, known: ProducerState) -> bool:
+        """A batch that is not the next one is there already; or something before it is missing, and it is refused."""
+        if not known.remembers(batch.sequence):
+            request.refused = [*(request.refused or ()), batch]
+            return False
+        for record in batch.records:
+            batch.partition.deduplicated(record[0].id)
+        return True
 
     def _refused_for_good(self, request: Request, batch: Batch) -> bool:
         assert isinstance(batch.partition, SegmentedPartition), "no other is picky"
@@ -230,12 +238,7 @@ class Cluster:
             known = partition.producer_state(producer.id, batch.epoch)
             if known.accepts(batch.sequence):
                 partition.append(batch.records)
-            elif known.remembers(batch.sequence):
-                for record in batch.records:
-                    partition.deduplicated(record[0].id)
-            else:
-                # Something before it is missing: out of order, and for the producer to send again.
-                request.refused = [*(request.refused or ()), batch]
+            elif not self._repeated(request, batch, known):
                 return
         else:
             partition.append(batch.records)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from edasim.brokers.kafka.nodes import Node
 
 if TYPE_CHECKING:
+    from edasim.brokers.kafka.node_lives import FailingCluster
     from edasim.brokers.kafka.replicas import ReplicatedPartition
-    from edasim.brokers.kafka.replication import ReplicatedCluster
 
 MILLISECOND = 1_000_000
 SECOND = 1_000_000_000
@@ -99,7 +99,7 @@ class Controller:
     A decision is known to the brokers one hop later.
     """
 
-    def __init__(self, cluster: ReplicatedCluster, options: Mapping[str, Any]) -> None:
+    def __init__(self, cluster: FailingCluster, options: Mapping[str, Any]) -> None:
         self.cluster = cluster
         self.clock = cluster.world.clock
         self.session_ns: int = options["broker.session.timeout.ms"] * MILLISECOND

@@ -12,14 +12,11 @@ from typing import Any
 
 from edasim.brokers.kafka.assignors import Assignment, assign, cooperative_rounds
 from edasim.brokers.kafka.cluster import Topic
-from edasim.brokers.kafka.group_offsets import GroupOffsets
+from edasim.brokers.kafka.group_offsets import UNSTABLE_BACKOFF_NS, GroupOffsets
 from edasim.brokers.kafka.log import Partition
 from edasim.brokers.kafka.member import Member
 from edasim.core.link import CALL, Call
 from edasim.core.world import World
-
-UNSTABLE_BACKOFF_NS = 100_000_000
-"""How long a consumer waits before it asks again for an offset that is not stable: retry.backoff.ms."""
 
 
 class Group(GroupOffsets):
@@ -271,8 +268,7 @@ class Group(GroupOffsets):
         if self.members.get(member.name) is not member:
             return
         if generation != self.generation or self.rebalancing:
-            # A rebalance has begun anew (REBALANCE_IN_PROGRESS).
-            member.to_client.send(Call(self.notice, member), CALL)
+            member.to_client.send(Call(self.begins_anew, member), CALL)
         elif not self.syncing:
             self._send_share(member)
         else:
@@ -282,6 +278,10 @@ class Group(GroupOffsets):
                 self.syncing = False
                 for one in self.synced.values():
                     self._send_share(one)
+
+    def begins_anew(self, member: Member) -> None:
+        """A rebalance has begun while a member waited for its share (REBALANCE_IN_PROGRESS)."""
+        self.notice(member)
 
     def _share(self, member: Member) -> list[Partition]:
         return [self.topics[topic].partitions[number] for topic, number in self.assignment.get(member.name, ())]

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 MILLISECOND = 1_000_000
 Request = tuple["Member", int, Mapping[Partition, int]]
 """A commit on its way: who, in which generation or member epoch, which offsets."""
+UNSTABLE_BACKOFF_NS = 100_000_000
+"""How long a consumer waits before it asks again for an offset that is not stable: retry.backoff.ms."""
 
 
 class GroupOffsets:
@@ -124,8 +126,8 @@ class GroupOffsets:
         if offset > begin:
             self.skipped[partition] = self.skipped.get(partition, 0) + offset - begin
             self._skipped_upto[partition] = offset
-            overtaken = self._places[partition]._replace(detail="overtaken")
-            self.world.journal.record(Verb.skipped, offset, overtaken)
+            for where, detail in ((begin, "overtaken from"), (offset, "overtaken")):
+                self.world.journal.record(Verb.skipped, where, self._places[partition]._replace(detail=detail))
         return offset
 
     def place(self, partition: Partition) -> Place:

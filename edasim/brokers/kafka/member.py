@@ -225,10 +225,12 @@ class Member(Poller):
     def overtaken(self, progress: Progress) -> None:
         """The records at its position are gone: read on where auto.offset.reset says, or fail."""
         offset = self.group.overtaken(progress.partition, progress.consumed)
-        if offset is None:
-            self.on_failure()
-        else:
+        if offset is not None:
             progress.consumed = offset
+        elif self.polling:
+            self.clock.at(self.clock.now_ns, lambda: self.on_failure() if self.alive and self.polling else None)
+        else:
+            self._discard_fetch()  # The next poll asks again, and raises.
 
     def _fail(self) -> None:
         self.die()

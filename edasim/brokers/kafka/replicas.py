@@ -15,9 +15,11 @@ from edasim.brokers.kafka.controller import Registration, Rules
 from edasim.brokers.kafka.leader_state import LeaderState
 from edasim.brokers.kafka.nodes import NOWHERE, Node
 from edasim.brokers.kafka.producer import Request
+from edasim.brokers.kafka.replica import Copy, Replica
 from edasim.brokers.kafka.segments import SegmentedPartition
+from edasim.brokers.kafka.stability import Marker
 from edasim.brokers.kafka.truncation import Ending, cut, restore
-from edasim.core.clock import Signal, Stage
+from edasim.core.clock import Stage
 from edasim.core.conservation import Counts
 from edasim.core.draws import SequentialDraw
 from edasim.core.journal import Place, Verb
@@ -32,43 +34,6 @@ NOT_LEADER = "NOT_LEADER_OR_FOLLOWER"
 NOT_ENOUGH_REPLICAS = "NOT_ENOUGH_REPLICAS"
 
 
-class Replica:
-    """A partition's copy on one node.
-
-    `end` is up to where it agrees with the partition's log, `stray` what it has beyond that the log has not, `known`
-    the log end offset of which the leader knows.  `streaming`: each append goes to it as it comes; else it is behind
-    and fetches round after round, or not at all.  `stamp` tells transmissions of now from those before.
-    """
-
-    __slots__ = ("back", "end", "known", "node", "stamp", "stray", "streaming", "there")
-
-    def __init__(self, node: Node, there: SequentialDraw, back: SequentialDraw) -> None:
-        self.node = node
-        self.there = there
-        self.back = back
-        self.end = self.known = 0
-        self.stray: Ending | None = None
-        self.streaming = True
-        self.stamp = 0
-
-    def stop(self) -> None:
-        """It fetches no more, and what is on its way to it is gone."""
-        self.streaming = False
-        self.stamp += 1
-        self.known = 0
-
-
-class Copy(Signal):
-    """Records on their way to a follower, up to an offset."""
-
-    __slots__ = ("end", "replica", "stamp")
-
-    def __init__(self, replica: Replica, end: int) -> None:
-        self.replica = replica
-        self.stamp = replica.stamp
-        self.end = end
-
-
 class ReplicatedPartition(SegmentedPartition):
     """`registered` is what the controller has decided, `known` what the brokers have heard of it by now.
 
@@ -78,12 +43,10 @@ class ReplicatedPartition(SegmentedPartition):
 
     def __init__(self, world: World, topic: str, number: int, node: int, replication: SequentialDraw | None,  # noqa: PLR0913
                  place: Place, options: Mapping[str, Any], cluster: ReplicatedCluster) -> None:
-        super().__init__(world, topic, number, node, None, place, options)
         self.cluster = cluster
-        self.replicas = cluster.place_replicas(self.name, number, options["replication.factor"])
-        order = tuple(replica.node.index for replica in self.replicas)
-        self.rules = Rules(order, min(options["min.insync.replicas"], len(order)),
-                           options["unclean.leader.election.enable"], cluster.controller.eligible_leaders)
+        self.replicas = cluster.place_replicas(f"{topic}-{number}", number, options["replication.factor"])
+        super().__init__(world, topic, number, node, None, place, options)
+        order = self.rules.replicas
         active = {one for one in order if cluster.brokers[one].alive}
         in_sync = tuple(one for one in order if one in active) or order[:1]
         self.registered = self.known = Registration(in_sync[0], in_sync)
@@ -94,6 +57,7 @@ class ReplicatedPartition(SegmentedPartition):
         self.lost_records = 0
         """How many records were cut off because a leader did not have them."""
         self._cut_offsets = 0
+        self._lost_markers: list[Marker] = []
         self._epoch_start = 0
         self._appends: deque[tuple[int, int]] = deque()
         self._sequences = LeaderState(self._producers)
@@ -102,8 +66,20 @@ class ReplicatedPartition(SegmentedPartition):
         self._led, self._shrunk, self._expanded, self._dropped = (
             world.writer(verb, place) for verb in (Verb.led, Verb.shrunk, Verb.expanded, Verb.dropped))
 
+    def configure(self, options: Mapping[str, Any]) -> None:
+        """Take over the topic's options, at the beginning and whenever they are altered."""
+        super().configure(options)
+        order = tuple(replica.node.index for replica in self.replicas)
+        self.rules = Rules(order, min(options["min.insync.replicas"], len(order)),
+                           options["unclean.leader.election.enable"], self.cluster.controller.eligible_leaders)
+
     def _replica(self, index: int) -> Replica:
         return next(replica for replica in self.replicas if replica.node.index == index)
+
+    @property
+    def has_leader(self) -> bool:
+        """Whether something can be appended."""
+        return self.serving != NOWHERE
 
     @property
     def isr(self) -> tuple[int, ...]:
@@ -257,6 +233,9 @@ class ReplicatedPartition(SegmentedPartition):
         if index is not None:
             self._take_over(self._replica(index))
         self._serve(NOWHERE if index is None or not self.leader.node.answers else index)
+        lost_markers, self._lost_markers = self._lost_markers, []
+        for marker in lost_markers:
+            self.cluster.transactions.mark_again(self, marker.producer, marker.committed)
         self._follow_all()
         self.cluster.leader_changed(self, before)
 
@@ -346,6 +325,7 @@ class ReplicatedPartition(SegmentedPartition):
         ending = cut(self, begin)._replace(batches=self._sequences.cut(begin))
         self._cut_offsets += old_end - begin
         self.lost_records += len(ending.records)
+        self._lost_markers += ending.markers
         for record in ending.records:
             self._dropped(record.message.id)
         for replica in self.replicas:

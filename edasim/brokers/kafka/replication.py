@@ -9,8 +9,8 @@ and for the step-by-step client.  Helper methods, with nodes numbered from 1 as 
 - `in_sync(topic, partition)`: the numbers of its in-sync replicas as the leader knows them;
 - `high_watermark` and `end` of `topics[topic].partitions[partition]` say how far consumers see and how long the log is.
 
-Sources in apache/kafka: BrokerServer (startup, beginShutdown), BrokerLifecycleManager, ReplicaManager (appendRecords,
-isr-expiration), ReplicaFetcherThread.
+How nodes come and go is in node_lives.  Sources in apache/kafka: ReplicaManager (appendRecords, isr-expiration),
+ReplicaFetcherThread.
 """
 from __future__ import annotations
 
@@ -20,24 +20,25 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from edasim.brokers.kafka.accumulator import Batch
-from edasim.brokers.kafka.cluster import BROKER_DEFAULTS, Cluster, ClusterTimes
-from edasim.brokers.kafka.controller import MILLISECOND, Controller
+from edasim.brokers.kafka.cluster import BROKER_DEFAULTS, ClusterTimes
+from edasim.brokers.kafka.controller import MILLISECOND
 from edasim.brokers.kafka.failover_fetch import Reader
 from edasim.brokers.kafka.failover_producer import OUT_OF_ORDER, FailoverProducer
 from edasim.brokers.kafka.log import Partition
+from edasim.brokers.kafka.node_lives import FailingCluster
 from edasim.brokers.kafka.nodes import NOWHERE, Node
 from edasim.brokers.kafka.producer import Request
-from edasim.brokers.kafka.replicas import Replica, ReplicatedPartition
+from edasim.brokers.kafka.replica import Replica
+from edasim.brokers.kafka.replicas import ReplicatedPartition
 from edasim.core.draws import SequentialDraw, StreamBundle
 from edasim.core.link import sum_of
 from edasim.core.world import World
 
 if TYPE_CHECKING:
     from edasim.brokers.kafka.member import Member
-    from edasim.brokers.kafka.metadata import Metadata
 
 
-class ReplicatedCluster(Cluster):
+class ReplicatedCluster(FailingCluster):
     """`nodes` brokers, each of which can die, be stopped and come back; `options` are resolved broker options."""
 
     producer_kind = FailoverProducer
@@ -48,19 +49,9 @@ class ReplicatedCluster(Cluster):
         options = BROKER_DEFAULTS if options is None else options
         self.lines = nodes + 1  # The last one is for what has no leader; its index is NOWHERE.
         self.keeps_segments = True
-        self.clock = world.clock
-        self.controlled_shutdown: bool = options["controlled.shutdown.enable"]
         self.fetch_bytes: int = options["replica.fetch.max.bytes"]
         self._lag_ns: int = options["replica.lag.time.max.ms"] * MILLISECOND
-        heartbeat_ns = options["broker.heartbeat.interval.ms"] * MILLISECOND
-        self._phase = world.draws.sequential("phase", "broker heartbeat")
-        self.brokers = [Node(index, round(self._phase.draw() * heartbeat_ns)) for index in range(nodes)]
-        self._hop = SequentialDraw(world.draws.stream("latency", "controller"), times.hop)
         self._delays: list[tuple[SequentialDraw, SequentialDraw]] = []
-        self.controller = Controller(self, options)
-        self.clients: list[Metadata] = []
-        self.reach: Callable[[bool], None] = lambda reached: None
-        """Told False when the last node has gone, and True when the first one is back."""
         self._readers: dict[Member, Reader] = {}
         self.chosen: dict[str, list[int]] = {}
         """The numbers of the nodes for a partition's replicas by its name, where somebody has chosen them."""
@@ -79,127 +70,6 @@ class ReplicatedCluster(Cluster):
         """The numbers of a partition's in-sync replicas, as its leader knows them."""
         return tuple(index + 1 for index in self._replicated(topic, partition).isr)
 
-    def kill(self, number: int) -> None:
-        """A node's process dies; its connections break, its disk stays."""
-        node = self._node(number)
-        if node.alive:
-            node.crashed = True
-            self._down(node)
-            self.controller.lost(node)
-        else:
-            node.life += 1  # It does not get up again.
-
-    def stop(self, number: int) -> None:
-        """A node is shut down: the controller moves its leaders first, and then it goes."""
-        node = self._node(number)
-        if not node.alive:
-            node.life += 1  # It does not get up again.
-        elif not node.answers:
-            node.held.append(lambda: self.stop(number))
-        elif not self.controlled_shutdown:
-            self._down(node)
-            self.controller.fence(node)
-        elif not node.leaving:
-            life = node.life
-            self.after_hop(lambda: self._leaves(node, life))
-
-    def _leaves(self, node: Node, life: int) -> None:
-        if node.life != life:
-            return
-        self.controller.leaving(node)
-
-        def down() -> None:
-            if node.life == life:
-                self._down(node)
-                self.controller.fence(node)
-
-        # When all others have heard of the new leaders, the controller lets it go.
-        self.after_hop(lambda: self.after_hop(lambda: self.after_hop(down)))
-
-    def start(self, number: int) -> None:
-        """A node comes back: it registers, as soon as the session of its earlier life is over, and catches up."""
-        node = self._node(number)
-        if node.alive and not node.leaving:
-            return
-        if node.alive:
-            self._down(node)
-            self.controller.fence(node)
-        node.life += 1
-        life, wait_ns = node.life, 0 if node.fenced else node.session_until_ns - self.clock.now_ns
-
-        def register() -> None:
-            if node.life == life:
-                self.controller.fence(node)
-                self.controller.registers(node)
-                self.after_hop(lambda: self.after_hop(lambda: self._up(node, life)))
-
-        self.clock.at(self.clock.now_ns + max(0, wait_ns), lambda: self.after_hop(register))
-
-    def freeze(self, number: int) -> None:
-        """A node is stuck: it takes requests and does nothing about them, and its session runs out."""
-        node = self._node(number)
-        if node.answers:
-            node.paused_since_ns = self.clock.now_ns
-            for partition in self.partitions_on(node):
-                partition.node_pauses(node)
-            self.controller.lost(node)
-
-    def thaw(self, number: int) -> None:
-        """A node that was stuck goes on where it was, or hears that others lead by now."""
-        node = self._node(number)
-        if node.paused_since_ns is None or not node.alive:
-            return
-        node.paused_since_ns = None
-        node.phase_ns = self.clock.now_ns
-        if node.fenced:
-            life = node.life
-            self.after_hop(lambda: self.after_hop(lambda: self._heard_again(node, life)))
-        else:
-            for partition in self.partitions_on(node):
-                partition.node_resumes(node)
-        held, node.held = node.held, []
-        for action in held:
-            action()
-
-    def _heard_again(self, node: Node, life: int) -> None:
-        if node.life == life and node.answers:
-            self.controller.unfence(node)
-            for partition in self.partitions_on(node):
-                partition.node_back(node)
-
-    # --- nodes ------------------------------------------------------------------------------------------------
-
-    def _node(self, number: int) -> Node:
-        assert 1 <= number <= self.nodes, f"there is no broker-{number}: nodes are numbered 1 to {self.nodes}"
-        return self.brokers[number - 1]
-
-    def _down(self, node: Node) -> None:
-        node.life += 1
-        node.alive = False
-        node.held.clear()
-        for partition in self.partitions_on(node):
-            partition.node_died(node)
-        for client in self.clients:
-            client.connection_breaks(node)
-        if not any(other.alive for other in self.brokers):
-            self.reach(False)
-
-    def _up(self, node: Node, life: int) -> None:
-        if node.life != life:
-            return
-        if not any(other.alive for other in self.brokers):
-            self.reach(True)
-        node.alive = True
-        node.paused_since_ns = None
-        node.phase_ns = self.clock.now_ns
-        self.controller.unfence(node)
-        for partition in self.partitions_on(node):
-            partition.node_back(node)
-
-    def after_hop(self, action: Callable[[], None]) -> None:
-        """Do something when word of it has come from one node to another, the controller being one."""
-        self.clock.at(self.clock.now_ns + self._hop.draw(), action)
-
     def _expire_later(self, node: Node, wait_ns: int) -> None:
         def check() -> None:
             for partition in self.partitions_on(node):
@@ -217,10 +87,6 @@ class ReplicatedCluster(Cluster):
             for partition in topic.partitions:
                 assert isinstance(partition, ReplicatedPartition), "this cluster makes no others"
                 yield partition
-
-    def partitions_on(self, node: Node) -> list[ReplicatedPartition]:
-        """Those with a replica on a node."""
-        return [one for one in self.partitions() if node.index in one.rules.replicas]
 
     def _replicated(self, topic: str, number: int) -> ReplicatedPartition:
         partition = self.topics[topic].partitions[number]

@@ -34,7 +34,7 @@ class SegmentedFetch(Fetch):
             partition, member = progress.partition, self.member
             if not partition.log_start <= progress.consumed <= partition.end:
                 member.overtaken(progress)
-                if not member.alive:
+                if not partition.log_start <= progress.consumed <= partition.end:
                     return False
         if self.member.fetch_min_bytes > 1:
             return self._available_bytes() >= self.member.fetch_min_bytes

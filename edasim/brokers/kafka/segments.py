@@ -85,6 +85,7 @@ class SegmentedPartition(Partition):
         self.log_start = 0
         self.clean_upto = 0
         self.stability = Stability(self)
+        self._marked, self._aborted = world.writer(Verb.marked, place), world.writer(Verb.aborted, place)
         self._end = 0
         self._dense = True
         self.segments = [self._new_segment(0)]
@@ -107,6 +108,11 @@ class SegmentedPartition(Partition):
             return "INVALID_RECORD"
         size: int = batch.bytes + BATCH_OVERHEAD + RECORD_OVERHEAD * len(batch.records)
         return "MESSAGE_TOO_LARGE" if size > self._largest_bytes else ""
+
+    @property
+    def has_leader(self) -> bool:
+        """Whether something can be appended."""
+        return True
 
     # --- reading ----------------------------------------------------------------------------------------------
 
@@ -182,6 +188,10 @@ class SegmentedPartition(Partition):
             segment.first_ns = now_ns
         segment.largest_ns = max(segment.largest_ns, now_ns)
         offset = self._end
+        if not committed:
+            for message in self.stability.messages_of(producer[0]):
+                self._aborted(message)
+        self._marked(offset)
         self.stability.ended(producer, offset, committed)
         self._dense = False
         self._grow_to(offset + 1)

@@ -11,7 +11,7 @@ from typing import Any
 
 from edasim.brokers.kafka.assignors import Assignment, TopicPartition
 from edasim.brokers.kafka.cluster import Topic
-from edasim.brokers.kafka.group_offsets import MILLISECOND, GroupOffsets
+from edasim.brokers.kafka.group_offsets import MILLISECOND, UNSTABLE_BACKOFF_NS, GroupOffsets
 from edasim.brokers.kafka.log import Partition
 from edasim.brokers.kafka.member import Member
 from edasim.brokers.kafka.reconciliation import Answer, Reconciliation, State
@@ -182,7 +182,16 @@ class ServerGroup(GroupOffsets):
 
     def _give(self, member: Member, assignment: Collection[TopicPartition], epoch: int) -> None:
         partitions = [self.topics[topic].partitions[number] for topic, number in sorted(assignment)]
+        if any(self.pending.get(partition) for partition in partitions if partition not in member.assigned):
+            # An open transaction may yet commit offsets: UNSTABLE_OFFSET_COMMIT, and the client asks again (KIP-447).
+            due_ns = self.clock.now_ns + UNSTABLE_BACKOFF_NS
+            self.clock.at(due_ns, lambda: self._give_if_still(member, assignment, epoch))
+            return
         member.assign({partition: self.committed[partition] for partition in partitions}, epoch)
+
+    def _give_if_still(self, member: Member, assignment: Collection[TopicPartition], epoch: int) -> None:
+        if member.alive and self.members.get(member.name) is member and member.generation == epoch:
+            self._give(member, assignment, epoch)
 
     def member_ready(self, member: Member) -> None:
         """Nobody has to join again before a rebalance: there is none that would wait for it."""

@@ -23,12 +23,13 @@ class Aborted(NamedTuple):
 class Marker:
     """The end of a transaction in a partition; `first` is its first record's offset here, None without any."""
 
-    __slots__ = ("delete_horizon_ns", "first", "offset", "producer")
+    __slots__ = ("committed", "delete_horizon_ns", "first", "offset", "producer")
 
-    def __init__(self, offset: int, producer: int, first: int | None) -> None:
+    def __init__(self, offset: int, producer: int, first: int | None, committed: bool) -> None:
         self.offset = offset
         self.producer = producer
         self.first = first
+        self.committed = committed
         self.delete_horizon_ns: int | None = None
 
 
@@ -53,7 +54,7 @@ class Stability:
         """Its marker is written; one without records here leaves no trace but the marker's offset."""
         self.count += 1
         first = self._open.pop(producer[0], None)
-        self.markers.append(Marker(marker, producer[0], first))
+        self.markers.append(Marker(marker, producer[0], first, committed))
         if first is None:
             return
         self._unreplicated.append((first, marker))
@@ -67,6 +68,14 @@ class Stability:
             self._unreplicated = [(first, marker) for first, marker in self._unreplicated if marker >= upto]
         firsts = [*self._open.values(), *(first for first, _ in self._unreplicated)]
         return min(firsts, default=None)
+
+    def messages_of(self, producer: int) -> list[int]:
+        """The ids of the messages in a producer's open transaction."""
+        first = self._open.get(producer)
+        if first is None:
+            return []
+        return [record.message.id for record in self.partition.read(first, self.partition.end)
+                if record.producer is not None and record.producer[0] == producer]  # type: ignore[attr-defined]
 
     def is_open(self, producer: int) -> bool:
         """Whether a producer id has an open transaction here."""
@@ -86,6 +95,15 @@ class Stability:
         self._unreplicated = [(first, marker) for first, marker in self._unreplicated if marker < offset]
         reopened = {marker.producer: marker.first for marker in gone if marker.first is not None}
         self._open = {producer: first for producer, first in {**self._open, **reopened}.items() if first < offset}
+
+    def put_on(self, records: list[Record], markers: list[Marker]) -> None:
+        """Records and markers stand again where they stood, at the end of the log."""
+        stood: list[Record | Marker] = [*records, *markers]
+        for one in sorted(stood, key=lambda one: one.offset):
+            if isinstance(one, Marker):
+                self.ended((one.producer, 0), one.offset, one.committed)
+            elif one.producer is not None:  # type: ignore[attr-defined]
+                self.began(one.producer, one.offset)  # type: ignore[attr-defined]
 
     def forget_below(self, offset: int) -> None:
         """The log begins here now."""

@@ -93,7 +93,6 @@ def restore(partition: SegmentedPartition, ending: Ending) -> None:
         partition.records.append(record)
         partition.appended(record.message.id)
         segment.bytes += record.message.size
-    partition.stability.count += len(ending.markers)
-    partition.stability.markers += ending.markers
+    partition.stability.put_on(ending.records, ending.markers)
     partition._dense = partition._dense and not ending.markers
     partition._end = ending.end

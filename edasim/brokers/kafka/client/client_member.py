@@ -77,7 +77,7 @@ class ClientMember(Member):
     def take_over(self, partitions: Mapping[Partition, int], generation: int) -> None:
         """Read these partitions from now on, those that are new from these offsets."""
         polling, self.polling = self.polling, True
-        noticed = self.rejoin_pending and not self.rejoining
+        noticed = self.rejoin_pending
         super().assign(partitions, generation)
         self.rejoin_pending = noticed
         self.polling = polling

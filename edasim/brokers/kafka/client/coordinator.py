@@ -142,7 +142,8 @@ class ClassicGroup(ClientGroup, Group):
         """The application has been told what it loses: the member joins again."""
         if member.eager:
             member.revoke_all()
-        member.rejoining = True
+        # What it hears from now on is of the next rebalance.
+        member.rejoining, member.rejoin_pending = True, False
         member.to_broker.send(Call(self._on_rejoin, member), CALL)
 
     def accepted(self, member: ClientMember, lost: Sequence[Partition]) -> None:
@@ -159,6 +160,12 @@ class ClassicGroup(ClientGroup, Group):
         self._prepare()
         self.joined.add(member.name)
         self._complete_if_all_joined()
+
+    def begins_anew(self, member: Member) -> None:
+        """A rebalance has begun while a member waited for its share: it waits no more."""
+        assert isinstance(member, ClientMember), "a client's group has no others"
+        member.rejoining = False
+        super().begins_anew(member)
 
     def _eager(self) -> bool:
         return all(member.eager for member in self.clients())

@@ -9,12 +9,15 @@ from edasim.brokers.kafka.bounded_producer import BoundedAccumulator
 from edasim.brokers.kafka.client.values import OFFSET_INVALID
 from edasim.brokers.kafka.failover_producer import FailoverProducer
 from edasim.brokers.kafka.log import Partition
-from edasim.brokers.kafka.transactional_producer import TransactionalProducer
-from edasim.brokers.kafka.transactions import FENCED, OLD_EPOCH
+from edasim.brokers.kafka.transactional_producer import TransactionalFailoverProducer
 from edasim.core.link import Link
 
 if TYPE_CHECKING:
     from edasim.brokers.kafka.cluster import Cluster
+
+
+SAME_INSTANT_NS = 1000
+"""Even without linger.ms what is produced at one instant travels together: the sender takes a moment to wake."""
 
 
 class CountingAccumulator(BoundedAccumulator):
@@ -48,27 +51,15 @@ class Reporting(_Engine):
                  most_records: int) -> None:
         super().__init__(cluster, name, links, options)
         plain = self.buffer
-        self.buffer = CountingAccumulator(cluster.lines, plain.batch_bytes, plain.linger_ns, plain.delivery_timeout_ns)
+        linger_ns = max(SAME_INSTANT_NS, plain.linger_ns)
+        self.buffer = CountingAccumulator(cluster.lines, plain.batch_bytes, linger_ns, plain.delivery_timeout_ns)
         self.buffer.most_bytes = plain.most_bytes
         self.buffer.most_records = most_records
         self.next_offset = OFFSET_INVALID
 
-    def hurry(self) -> None:
-        """What lingers leaves now."""
-        now_ns = self.clock.now_ns
-        for batch in self.buffer.batches():
-            if not batch.tries:
-                batch.ready_ns = min(batch.ready_ns, now_ns)
-        for node in range(self.cluster.lines):
-            self._drain(node)
-
     def blame(self, error: str) -> None:
         """What waits in the buffer is about to fail, with this error."""
         self._errors |= dict.fromkeys(self.buffer.batches(), error)
-
-    def _failed_for_good(self, batch: Batch, error: str) -> None:
-        self._errors[batch] = error
-        super()._failed_for_good(batch, error)
 
     def _complete(self, batch: Batch, ok: bool) -> None:
         if not batch.done:
@@ -80,13 +71,8 @@ class PlainProducer(Reporting, FailoverProducer):
     """A producer without transactions."""
 
 
-class TransactionProducer(Reporting, TransactionalProducer, FailoverProducer):
-    """A producer with a transactional.id, of a cluster whose nodes can fail."""
-
-    @property
-    def fenced(self) -> bool:
-        """Whether another one with its transactional.id has begun."""
-        return self.trouble in (FENCED, OLD_EPOCH)
+class TransactionProducer(Reporting, TransactionalFailoverProducer):
+    """A producer with a transactional.id."""
 
 
 def first_offset(batch: Batch) -> int:

@@ -263,8 +263,9 @@ KAFKA: dict[str, tuple[float, Callable[[Dice], Any]]] = {
     "producer": (0.6, lambda dice: _producer_options(dice)),
     "consumer": (0.6, lambda dice: _consumer_options(dice)),
     "broker": (0.3, lambda dice: {"group.initial.rebalance.delay.ms": dice.pick([0, 500, 3000])}),
-    "commit": (0.5, lambda dice: dice.pick(["auto", "record", "poll", "before"])),
+    "commit": (0.5, lambda dice: dice.pick(["auto", "record", "poll", "before", "transaction"])),
     "key": (0.2, lambda dice: dice.chance(0.5)),
+    "retry-topics": (0.3, lambda dice: dice.pick(["one", "each"])),
 }
 QUORUM: dict[str, tuple[float, Callable[[Dice], Any]]] = {
     "x-delivery-limit": (0.3, lambda dice: dice.pick([0, 2, 20])),
@@ -442,7 +443,21 @@ def scenario(dice: Dice) -> Data:
     if {"kafka", "rabbitmq"} & set(listed):  # where each worker is a consumer of its own, there must be so many
         made |= {name: {**spec, "workers": 3} for name, spec in made.items() if spec.get("workers") == "unlimited"}
     _fit_replicas(data["architectures"], dice)
+    _fit_kafka(data)
     return data
+
+
+def _fit_kafka(data: Data) -> None:
+    """Transactions need an idempotent producer, and endless attempts have no topic for each."""
+    kafka = data["architectures"].get("kafka", {})
+    if kafka.get("commit") == "transaction":
+        producer = kafka.get("producer", {})
+        for option in ("acks", "retries", "enable.idempotence", "max.in.flight.requests.per.connection"):
+            producer.pop(option, None)
+        kafka.get("consumer", {}).pop("enable.auto.commit", None)
+    policies = [data.get("retry", {}), *(service.get("retry", {}) for service in data["services"].values())]
+    if any(policy.get("attempts") == "unlimited" for policy in policies):
+        kafka.pop("retry-topics", None)
 
 
 def _fit_replicas(architectures: Data, dice: Dice) -> None:

@@ -9,11 +9,11 @@ from edasim.measure.summary import Summary
 
 
 @cache
-def run(name: str, *changes: tuple[str, str]) -> Summary:
+def run(name: str, *changes: tuple[str, object]) -> Summary:
     return simulate(load(f"scenarios/{name}.yml").change(dict(changes)), "kafka", seed=2).summary()
 
 
-def twice(commit: str, *more: tuple[str, str]) -> dict[str, int]:
+def twice(commit: str, *more: tuple[str, object]) -> dict[str, int]:
     services = run("kafka-exactly-once", ("architectures.kafka.commit", commit), *more).services
     return {name: numbers.duplicated_effects for name, numbers in services.items()}
 
@@ -28,7 +28,7 @@ def test_exactly_once_is_inside_kafka_and_a_charge_is_outside() -> None:
     assert twice("transaction")["payment"] > 30
     assert twice("transaction")["shipping"] == 0
     assert min(twice("auto").values()) > 2 * max(twice("poll").values())
-    assert twice("transaction", ("services.payment.idempotent", "true")) == {"payment": 0, "shipping": 0}
+    assert twice("transaction", ("services.payment.idempotent", True)) == {"payment": 0, "shipping": 0}
 
 
 def test_a_transaction_keeps_readers_waiting_until_its_end() -> None:

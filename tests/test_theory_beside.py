@@ -216,6 +216,8 @@ def test_the_shipped_scenarios_say_what_they_break(name: str) -> None:
               "flaky-network": "broker repeating 5% from 23 s to 43 s",
               "kafka-failover": "broker-1 crashed from 13 s to 53 s",
               "poison-messages": "the wire adds", "slow-notification": "notification 8 times slower from 23 s to 43 s"}
+    wanted["kafka-exactly-once"] = "comes together, when their transactions end"
+    wanted["kafka-retention-overtakes"] = "payment down from 13 s to 38 s"
     wanted["kafka-rebalance-storm"] = "payment 25 times slower from 61 s to 81 s"
     said = [reason.text for _, found in predictions(scenario, "kafka").values() for reason in found]
     assert any(wanted[name] in text for text in said)

@@ -267,6 +267,11 @@ def _kafka(spot: Spot) -> Iterator[str]:
         yield f"records of {producer['linger.ms']} ms come together (linger.ms)"
     if consumer["fetch.min.bytes"] > 1:
         yield f"a fetch waits for {consumer['fetch.min.bytes']} bytes (fetch.min.bytes)"
+    if options.commit == "transaction":
+        yield "a worker is idle while it ends a transaction, after each poll"
+        if any(spot.service != name and service.publishes and set(spot.scenario.services[spot.service].handles)
+               & {one.event for one in service.publishes} for name, service in spot.scenario.services.items()):
+            yield "what services publish comes together, when their transactions end"
 
 
 def _wire(spot: Spot) -> Iterator[str]:

@@ -15,7 +15,7 @@ _KNOWN = {
     "Client": {"timeout", "retries", "backoff", "budget"},
     "MonolithOptions": {"threads", "cancels", "cores", "queue_limit", "discipline"},
     "RpcOptions": {"calls", "open_requests", "timeout", "cancels", "queue_limit", "discipline"},
-    "KafkaOptions": {"version", "topic", "producer", "consumer", "broker", "commit", "key"},
+    "KafkaOptions": {"version", "topic", "producer", "consumer", "broker", "commit", "key", "retry_topics"},
     "RabbitOptions": {"version", "exchange", "queue", "queues", "prefetch", "confirms", "persistent", "auto_ack"},
 }
 

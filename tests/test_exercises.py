@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 pytest.importorskip("ipywidgets", reason="the lab needs the extra edasim[lab]")
 
+import edasim
 from edasim import lab
+from edasim.charts.hot_partition import hot_partition
+from edasim.charts.rebalance import rebalance
 from edasim.charts.timeline import lag, lag_age
 from edasim.charts.visibility import visibility
 from edasim.lab.counting import WORDS, Mails, counts, history, mails
@@ -192,6 +197,17 @@ def test_several_charts_stand_under_each_other_in_one_picture() -> None:
     assert two.get_size_inches()[1] > one.get_size_inches()[1]
     assert [ax.get_ylabel() for ax in two.axes] == ["messages not settled (lag)", "oldest message not settled (s)"]
     assert all("ayment lags" in ax.get_title(loc="left") for ax in two.axes)
+
+
+@pytest.mark.parametrize("chart", [hot_partition, rebalance])
+def test_the_sliders_move_a_chart_of_partitions(chart: Callable[..., object]) -> None:
+    small = shop(**{"duration": "4s", "warm-up": "0s"})
+    explorer = edasim.explore(small, ["services.payment.workers"], ["kafka"], chart=chart, seed=7)
+    before = explorer.place.children[0]
+    explorer.set("services.payment.workers", "2")
+    after = explorer.place.children[0]
+    assert explorer.problem.value == ""
+    assert before.value != after.value
 
 
 def test_labels_are_text_and_not_markup() -> None:

@@ -24,8 +24,8 @@ _ROOM = 1.18
 def hot_partition(*subjects: Run | Comparison, ax: Axes | None = None, service: str | None = None) -> Axes:
     """Records that wait for a service over time, a line for each partition; the one with the most is in colour.
 
-    Without a name, the service with the most of them in one partition, of those that are there from the start.  One run:
-    the first on Kafka of a comparison.  Raises ValueError where there is no run on Kafka, or several runs are given.
+    Without a name, the service with the most of them in one partition, of those that are there from the start.  It
+    takes one run, or of a comparison the first on Kafka.  Raises ValueError where there is none, or several are given.
     """
     runs = kafka_runs(subjects)
     if len(runs) > 1:

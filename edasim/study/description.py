@@ -300,15 +300,16 @@ def _kafka(scenario: Scenario, options: KafkaOptions) -> str:
     replicas = counted(int(str(topic["replication.factor"])), "replica")
     return (
         f"version {options.version}, a topic for each event with {counted(partitions, 'partition')} and {replicas}, "
-        f"a consumer group for each service; a yes means received (acks {producer['acks']}).{spare}{_each_poll(options)}"
+        f"a consumer group for each service; a yes means received (acks {producer['acks']}).{spare}"
+        f"{_each_poll(options)}"
     )
 
 
 def _each_poll(options: KafkaOptions) -> str:
     if options.commit != "transaction":
         return ""
-    return (" What a worker publishes because of one poll shows in one transaction with its offsets, or not at all; its "
-            "effects are no part of it.")
+    return (" What a worker publishes because of one poll shows in one transaction with its offsets, or not at all; "
+            "its effects are no part of it.")
 
 
 def _rabbitmq(scenario: Scenario, options: RabbitOptions) -> str:

@@ -122,6 +122,11 @@ def test_the_hot_partition_is_the_one_in_colour_and_its_share_is_told() -> None:
     assert f"Partition {most.number} gets {share:.0%} of the records, and up to" in titled(ax)
 
 
+def test_without_a_name_it_is_a_service_that_is_there_from_the_start() -> None:
+    both = late().scenario.change({"producers.checkout.keys": "hot 70% over 50"})
+    assert "wait there for payment" in titled(hot_partition(simulate(both, "kafka", 7), ax=picture().add_subplot()))
+
+
 def test_a_replay_tells_what_was_there_before_and_whether_it_is_read() -> None:
     ax = drawn("replay")
     written = sum((one.appended_s <= 3.0).sum() for one in partitions(late().summary().reading, "analytics"))

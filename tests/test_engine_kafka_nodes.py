@@ -9,6 +9,7 @@ import pytest
 from edasim.brokers.kafka.bounded_producer import BoundedProducer
 from edasim.brokers.kafka.cluster import Cluster
 from edasim.brokers.kafka.replication import ReplicatedCluster
+from edasim.scenario.reading import load
 from edasim.scenario.value import Scenario
 from edasim.services.shop import Shop
 from edasim.simulate import BUILDERS, Run, simulate
@@ -159,3 +160,12 @@ def test_a_node_that_is_stuck_is_found_out_by_timeouts() -> None:
     late = [at for at in times_s(run, "accepted") if at > 4]
     # The session is over after 9 s, but who has asked waits for request.timeout.ms of 30 s.
     assert len(late) > 60 and min(late) > 33 and outcome(run, "done") == 100
+
+
+def test_the_shipped_failover_loses_with_acks_1_and_refuses_with_all() -> None:
+    shipped = load("scenarios/kafka-failover.yml")
+    safe = simulate(shipped, "kafka", 1)
+    fast = simulate(shipped.change({"architectures.kafka.producer.acks": "1"}), "kafka", 1)
+    assert outcome(safe, "lost") == 0 < 100 < outcome(safe, "refused")
+    assert outcome(fast, "lost") > 0 == outcome(fast, "refused")
+    assert [band.text for band in safe.bands] == ["broker-1 crashed", "broker-2 crashed"]

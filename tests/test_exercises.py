@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("ipywidgets", reason="the lab needs the extra edasim[lab]")
 
 from edasim import lab
+from edasim.charts.timeline import lag, lag_age
 from edasim.charts.visibility import visibility
 from edasim.lab.counting import WORDS, Mails, counts, history, mails
 from edasim.lab.exercises import (
@@ -16,6 +17,7 @@ from edasim.lab.exercises import (
     fresh_again,
     one_worker_where_it_helps,
     only_who_paid_gets_a_mail,
+    read_again,
     shortest_patience,
     storm_calmed,
 )
@@ -79,7 +81,8 @@ def test_mails_are_counted_per_customer() -> None:
     [(only_who_paid_gets_a_mail, {"services.payment.workers": 4}, "services.notification.handles"),
      (one_worker_where_it_helps, {"producers.checkout.arrivals": "10/s"}, "services.payment.workers"),
      (storm_calmed, {"services.payment.workers": 20}, "architectures.rpc"),
-     (fresh_again, {"client.timeout": "1s"}, "services.payment.workers")],
+     (fresh_again, {"client.timeout": "1s"}, "services.payment.workers"),
+     (read_again, {"services.payment.workers": 6}, "architectures.kafka.consumer")],
 )
 def test_a_shortcut_past_the_exercise_is_not_made_it(check: object, change: dict, kept: str) -> None:
     before = shop()
@@ -124,6 +127,26 @@ def test_fresh_again_says_where_to_look(change: dict, words: str) -> None:
     assert words in verdict.text
 
 
+def crashing(**consumer: object) -> Scenario:
+    """One of payment's workers dies, and another comes after two seconds."""
+    dies = {"crash": "payment", "workers": 1, "at": "3.1s", "for": "2s"}
+    dotted = {name.replace("_", "."): value for name, value in consumer.items()}
+    return shop(**{"duration": "8s", "faults.crash": dies, "architectures.kafka.consumer": dotted})
+
+
+@pytest.mark.parametrize(
+    ("consumer", "made"),
+    [({}, False), ({"heartbeat_interval_ms": 1000}, False), ({"session_timeout_ms": 30000}, False),
+     ({"partition_assignment_strategy": ["cooperative-sticky"]}, False), ({"session_timeout_ms": 10000}, True),
+     ({"session_timeout_ms": 6000, "partition_assignment_strategy": ["cooperative-sticky"]}, True)],
+)
+def test_only_a_shorter_session_brings_a_reader_back_in_time(consumer: dict, made: bool) -> None:
+    verdict = read_again(crashing(), crashing(**consumer))
+    assert verdict.made_it is made
+    assert "partition-seconds" in verdict.text
+    assert made or "heartbeat" in verdict.text
+
+
 # --- counts -----------------------------------------------------------------------------------------------------
 
 
@@ -150,6 +173,25 @@ def test_counts_agree_with_the_comparison_and_with_the_service_asked_for() -> No
 def test_a_word_that_nobody_knows_is_a_sentence_with_those_that_are_known() -> None:
     with pytest.raises(ValueError, match=r'"happy customers" is not counted here: choose from orders placed'):
         counts({"one": simulate(shop(), "kafka", 7)}, "happy customers")
+
+
+def test_what_is_counted_for_one_service_asks_for_it() -> None:
+    run = simulate(shop(), "kafka", 7)
+    payment = run.summary().services["payment"]
+    table = counts({"": run}, "waiting at most", "workers at work", "lag at most", service="payment")
+    assert table.rows[0][2:] == (f"{payment.backlog_max:.0f}", f"{payment.utilisation:.0%}", f"{payment.lag_max:.0f}")
+    assert table.heads[2] == "waiting at most, payment"
+    with pytest.raises(ValueError, match=r'"waiting at most" is counted for one service: add service='):
+        counts({"": run}, "waiting at most")
+
+
+def test_several_charts_stand_under_each_other_in_one_picture() -> None:
+    run = simulate(shop(), "kafka", 7)
+    one, two = lab.drawn(lag, run), lab.drawn([lag, lag_age], run, service="payment")
+    assert (len(one.axes), len(two.axes)) == (1, 2)
+    assert two.get_size_inches()[1] > one.get_size_inches()[1]
+    assert [ax.get_ylabel() for ax in two.axes] == ["messages not settled (lag)", "oldest message not settled (s)"]
+    assert all("ayment lags" in ax.get_title(loc="left") for ax in two.axes)
 
 
 def test_labels_are_text_and_not_markup() -> None:

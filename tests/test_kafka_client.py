@@ -464,6 +464,29 @@ def test_a_callback_may_commit_and_choose_where_to_begin(kafka: SimulatedKafka) 
     assert [place.offset for place in second.committed(places)] == [3, 3]
 
 
+def test_unsubscribe_takes_effect_at_the_next_poll(kafka: SimulatedKafka) -> None:
+    topic, told, consumer = create(kafka), Told(), reader(kafka)
+    consumer.subscribe([topic], **told.callbacks())
+    settle(consumer)
+    consumer.unsubscribe()
+    assert (told.calls, len(consumer.assignment())) == ([("assign", [0])], 1)
+    consumer.poll(1)
+    assert (told.calls, consumer.assignment()) == ([("assign", [0]), ("revoke", [0])], [])
+
+
+@pytest.mark.parametrize(("strategy", "verb"), [("range", "incremental_assign"), ("cooperative-sticky", "assign")])
+def test_a_callback_assigns_as_the_protocol_does(kafka: SimulatedKafka, strategy: str, verb: str) -> None:
+    topic, names = create(kafka), []
+    consumer = reader(kafka, partition_assignment_strategy=strategy)
+
+    def on_assign(one: Any, places: list[Any]) -> None:
+        names.append(error_of(lambda: getattr(one, verb)(places)).name())
+
+    consumer.subscribe([topic], on_assign=on_assign)
+    assert settle(consumer) == [[]]
+    assert names == ["_STATE"]
+
+
 def test_who_does_not_poll_in_time_is_told_so_and_comes_back(kafka: SimulatedKafka) -> None:
     topic, told = create(kafka), Told()
     send(kafka, topic, *"abc")
@@ -565,7 +588,8 @@ def test_a_fenced_producer_is_of_no_more_use(kafka: SimulatedKafka) -> None:
     second = transactional(kafka)
     error = error_of(first.commit_transaction)
     assert (error.name(), error.fatal()) == ("_FENCED", True)
-    assert error_of(first.begin_transaction).name() == "_FENCED"
+    assert error_of(first.commit_transaction).name() == "_FENCED"
+    assert error_of(first.begin_transaction).name() == "_CONFLICT"
     second.begin_transaction()
     second.produce(topic, "of the second")
     second.commit_transaction()
@@ -617,6 +641,31 @@ def test_a_dead_leader_is_followed_by_another(kafka: SimulatedKafka) -> None:
     assert values(read_all(kafka, topic)) == ["before", "after"]
     with pytest.raises(ValueError, match="there is no broker 9: they are numbered 1 to 3"):
         kafka.kill_broker(9)
+
+
+def test_nobody_answers_while_all_brokers_are_dead(kafka: SimulatedKafka) -> None:
+    topic, admin, consumer = create(kafka), kafka.AdminClient({}), reader(kafka)
+    send(kafka, topic, "a")
+    for broker in (1, 2, 3):
+        kafka.kill_broker(broker)
+    place = kafka.TopicPartition(topic, 0)
+    assert error_of(lambda: admin.list_topics(timeout=5)).name() == "_TIMED_OUT"
+    assert error_of(lambda: consumer.get_watermark_offsets(place, timeout=5)).name() == "_TIMED_OUT"
+    assert error_of(lambda: consumer.committed([place], timeout=5)).name() == "_TIMED_OUT"
+    for broker in (1, 2, 3):
+        kafka.start_broker(broker)
+    assert consumer.get_watermark_offsets(place, timeout=60) == (0, 1)
+
+
+def test_clients_are_context_managers(kafka: SimulatedKafka) -> None:
+    topic = create(kafka)
+    with kafka.Producer({}) as producer:
+        producer.produce(topic, "a")
+    with reader(kafka) as consumer:
+        consumer.assign([kafka.TopicPartition(topic, 0, 0)])
+        assert consumer.poll(5).value() == b"a"
+    with pytest.raises(RuntimeError, match="closed"):
+        consumer.poll(0)
 
 
 def test_too_few_replicas_refuse_acks_all(kafka: SimulatedKafka) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import edasim
+from edasim.measure.partitions import partitions
 from edasim.study.comparison import Comparison
 from edasim.study.precision import Interval, difference
 
@@ -206,3 +207,88 @@ def test_05_a_worker_helps_where_it_gets_a_partition_of_its_own(workers: int, mo
         "kafka", "convergence_s.payment")
     assert took.high < most_s
     assert most_s < math.inf or took.low > 25
+
+
+# --- 06 ---------------------------------------------------------------------------------------------------------
+
+
+def members(number: int, replications: int) -> Comparison:
+    """So many members of payment on six partitions."""
+    shop = names_of("06")["shop"].change({"services.payment.workers": number})
+    return edasim.compare(shop, "kafka", replications, seed=SEED)
+
+
+def test_06_a_fourth_member_does_nothing_for_those_who_wait_longest_and_the_sixth_does() -> None:
+    two, three, four, six = map(members, (2, 3, 4, 6), (3, 6, 6, 3))
+    wait = "services.payment.wait_s.p99"
+    # Two do 66.7 a second of the 80 that come for 60 s; 4,800 came and 4,000 went, each give or take its root.
+    waiting = two.values("kafka", "services.payment.backlog_max")
+    assert abs(sum(waiting) / len(waiting) - 800) < 4 * math.sqrt((4800 + 4000) / len(waiting))
+    assert difference(four.values("kafka", wait), three.values("kafka", wait)).sign == 0
+    assert six.interval("kafka", wait).high < three.interval("kafka", wait).low / 2
+    # The mean does gain, for two partitions got a member of their own.
+    mean = "services.payment.wait_s.mean"
+    assert difference(four.values("kafka", mean), three.values("kafka", mean)).sign == -1
+
+
+def test_06_members_beyond_the_partitions_change_nothing_at_all() -> None:
+    shop = names_of("06")["shop"]
+    six, eight = (edasim.simulate(shop.change({"services.payment.workers": number}), "kafka", seed=SEED).summary()
+                  for number in (6, 8))
+    assert six.services["payment"].wait_s.tolist() == eight.services["payment"].wait_s.tolist()
+
+
+def test_06_one_key_too_hot_for_a_member_piles_up_whatever_the_others_could_do() -> None:
+    uneven = {"services.payment.workers": 6, "producers.checkout.keys": "zipf 1.8 over 500"}
+    shop = names_of("06")["shop"].change(uneven)
+    for seed in range(SEED, SEED + 3):
+        run = edasim.simulate(shop, "kafka", seed)
+        found = sorted(partitions(run.summary().reading, "payment"), key=lambda one: one.records)
+        hottest, others = found[-1], found[:-1]
+        # A member does 33 a second; it is asked for more than 40, and 60 s of what is left over wait.
+        assert 0.5 < hottest.records / sum(one.records for one in found) < 0.6
+        assert 300 < hottest.waiting().max(0, math.inf) < 1000
+        assert all(one.waiting().max(0, math.inf) < 30 for one in others)
+        assert run.summary().services["payment"].utilisation < 0.5
+
+
+@cache
+def crashed(**consumer: object) -> Comparison:
+    """A member of payment crashes, and another comes ten seconds later."""
+    dies = {"crash": "payment", "workers": 1, "at": "23s", "for": "10s"}
+    dotted = {name.replace("_", "."): value for name, value in consumer.items()}
+    shop = names_of("06")["shop"].change({"faults.crash": dies, "architectures.kafka.consumer": dotted})
+    return edasim.compare(shop, "kafka", 4, seed=SEED)
+
+
+def test_06_a_dead_member_is_missed_for_45_seconds_not_10_and_eager_stops_the_living_too() -> None:
+    eager = crashed()
+    longest = eager.interval("kafka", "groups.payment.unread_max_s")
+    unread = eager.interval("kafka", "groups.payment.unread_partition_s")
+    # 45 s from its last heartbeat, which was up to 3 s before.
+    assert about(longest, 42, 45.5)
+    # Two partitions for all of it, and four from when the new member asks, at 10 s and the next heartbeats.
+    assert about(unread, 2 * 42 + 4 * 30, 2 * 45.5 + 4 * 35)
+    cooperative = crashed(partition_assignment_strategy=("cooperative-sticky",))
+    assert about(cooperative.interval("kafka", "groups.payment.unread_partition_s"), 2 * 42, 2 * 45.5)
+    consumer = crashed(group_protocol="consumer")
+    assert about(consumer.interval("kafka", "groups.payment.unread_partition_s"), 2 * 42, 2 * 50)
+
+
+def test_06_a_shorter_session_is_over_sooner() -> None:
+    assert about(crashed(session_timeout_ms=10000).interval("kafka", "groups.payment.unread_max_s"), 7, 13.5)
+
+
+def test_06_a_new_group_reads_all_that_was_before_or_nothing_of_it() -> None:
+    names = names_of("06")
+    analytics = {"handles": "OrderPlaced", "workers": 2, "work": "exponential 5ms", "joins": "30s", "required": False}
+    passed = {}
+    for where in ("earliest", "latest"):
+        shop = names["shop"].change({"services.analytics": analytics,
+                                     "architectures.kafka.consumer": {"auto.offset.reset": where}})
+        found = partitions(edasim.simulate(shop, "kafka", seed=SEED).summary().reading, "analytics")
+        passed[where] = sum(int((one.passed_s < math.inf).sum()) for one in found)
+        before = sum(int((one.appended_s < 30).sum()) for one in found)
+    assert passed["earliest"] == 0
+    assert abs(passed["latest"] - before) <= 2
+    assert before > 2000

@@ -24,14 +24,14 @@ _ROOM = 1.18
 def hot_partition(*subjects: Run | Comparison, ax: Axes | None = None, service: str | None = None) -> Axes:
     """Records that wait for a service over time, a line for each partition; the one with the most is in colour.
 
-    Without a name, the service with the most of them in one partition.  One run: the first on Kafka of a comparison.
-    Raises ValueError where there is no run on Kafka, or several runs are given.
+    Without a name, the service with the most of them in one partition, of those that are there from the start.  One run:
+    the first on Kafka of a comparison.  Raises ValueError where there is no run on Kafka, or several runs are given.
     """
     runs = kafka_runs(subjects)
     if len(runs) > 1:
         raise ValueError("a chart of a hot partition shows one run: draw each of them by itself")
     run = next(iter(runs.values()))
-    chosen = service or service_of(runs, lambda run, name: max(map(_most, partitions(run.summary().reading, name))))
+    chosen = service or service_of(runs, _most_in_one)
     found = partitions(run.summary().reading, chosen)
     hottest = max(found, key=_most)
     with styled():
@@ -54,6 +54,13 @@ def hot_partition(*subjects: Run | Comparison, ax: Axes | None = None, service: 
 def _most(one: PartitionReading) -> float:
     waiting = one.waiting()
     return float(waiting.values.max(initial=0.0))
+
+
+def _most_in_one(run: Run, service: str) -> float:
+    """The most that wait in one partition; for who joins late, all that was before would count, hot or not."""
+    if run.scenario.services[service].joins:
+        return -1.0
+    return max(map(_most, partitions(run.summary().reading, service)))
 
 
 def _last_s(found: list[PartitionReading]) -> float:

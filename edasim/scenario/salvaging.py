@@ -40,7 +40,7 @@ _BROKERS: Final = frozenset({"architectures", "kafka", "rabbitmq", "version"})
 _LOOKS: Final[tuple[tuple[Look, frozenset[str]], ...]] = (
     (check_ends, frozenset({"duration", "orders", "warm-up", "arrivals", "producers"})),
     (check_parts, _NAMES | _BROKERS | {"monolith", "rpc"}),
-    (check_faults, _NAMES | {"store"}),
+    (check_faults, _NAMES | {"store", "architectures", "kafka", "version", "topic"}),
     (check_size, _FLOW | _BROKERS | {"workers", "topic", "retry", "where", "dead-letters"}),
     (check_workers, _NAMES | _BROKERS | {"workers"}),
     (check_flow, _FLOW),

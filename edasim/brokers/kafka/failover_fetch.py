@@ -76,6 +76,8 @@ class FailoverFetch(SegmentedFetch):
 
     def _visible(self, progress: Progress) -> list[Record]:
         partition = progress.partition
+        if progress.consumed >= partition.high_watermark:
+            return []
         assert isinstance(partition, ReplicatedPartition), "this cluster makes no others"
         reader = partition.cluster.reader(progress.member)
         return super()._visible(progress) if reader.metadata.reaches(partition) else []

@@ -186,7 +186,7 @@ def auto_commit_on_the_interval(kafka: Kafka) -> None:
     kafka.note("third reads", offsets(third.take(3)))
 
 
-@script()
+@script(needs="settings")
 def reset_of_a_new_group(kafka: Kafka) -> None:
     """Without a committed offset auto.offset.reset decides: earliest, latest, or an error."""
     topic = create(kafka, "orders")
@@ -201,7 +201,7 @@ def reset_of_a_new_group(kafka: Kafka) -> None:
         member.consumer.close()
 
 
-@script()
+@script(needs="settings")
 def reset_of_an_offset_out_of_range(kafka: Kafka) -> None:
     """A committed offset past the end is out of range, and auto.offset.reset decides as for a new group."""
     topic = create(kafka, "orders")

@@ -48,7 +48,7 @@ def delete_records(kafka: Kafka) -> None:
     kafka.note("next offset", offsets(read_all(kafka, topic)))
 
 
-@script()
+@script(needs="settings")
 def reset_after_deleted_records(kafka: Kafka) -> None:
     """A group whose committed offset has been deleted goes where auto.offset.reset says: loss, skip or an error."""
     topic = create(kafka, "orders")

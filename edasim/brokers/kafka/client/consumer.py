@@ -12,7 +12,7 @@ from edasim.brokers.kafka.client.group_metadata import ConsumerGroupMetadata
 from edasim.brokers.kafka.client.membership import Callback, Membership
 from edasim.brokers.kafka.client.offsets import Offsets
 from edasim.brokers.kafka.client.reading import Reading, Track
-from edasim.brokers.kafka.client.stepping import answered, ask
+from edasim.brokers.kafka.client.stepping import LATER, answered, ask
 from edasim.brokers.kafka.client.values import (
     OFFSET_END,
     OFFSET_INVALID,
@@ -22,6 +22,7 @@ from edasim.brokers.kafka.client.values import (
     checked_places,
 )
 from edasim.brokers.kafka.log import Partition
+from edasim.brokers.kafka.nodes import NOWHERE
 from edasim.core.clock import SECOND
 from edasim.scenario.broker_options import OptionError, resolve
 
@@ -122,7 +123,7 @@ class Consumer:
         """
         places = checked_places(partitions)
         self._open()
-        self._membership.assigned_by_hand()
+        self._membership.assigned_by_hand(incremental=False)
         self.reading.remove_all()
         self.reading.add(places)
 
@@ -136,7 +137,7 @@ class Consumer:
         for place in checked_places(partitions):
             if place.place in self.reading.tracks:
                 raise failure("_CONFLICT", f"{place.topic} [{place.partition}] is already part of the assignment")
-        self._membership.assigned_by_hand()
+        self._membership.assigned_by_hand(incremental=True)
         self.reading.add(partitions)
 
     def incremental_unassign(self, partitions: list[TopicPartition]) -> None:
@@ -144,6 +145,7 @@ class Consumer:
         self._open()
         for place in checked_places(partitions):
             self._track(place, "_INVALID_ARG")
+        self._membership.assigned_by_hand(incremental=True)
         self.reading.remove(partitions)
 
     def assignment(self) -> list[TopicPartition]:
@@ -196,7 +198,7 @@ class Consumer:
     def seek(self, partition: TopicPartition) -> None:
         """Go on from the offset of `partition`; what has been committed stays."""
         self._open()
-        track = self._track(partition, "_STATE")
+        track = self._track(partition, "_UNKNOWN_PARTITION" if self._membership.giving else "_STATE")
         if partition.offset in (OFFSET_STORED, OFFSET_INVALID):
             raise failure("_INVALID_ARG", "seek needs an offset: a number, OFFSET_BEGINNING or OFFSET_END")
         self.reading.seek(track, partition.offset)
@@ -290,9 +292,9 @@ class Consumer:
             known = track is not None and track.position >= 0
             return OFFSET_INVALID, self.reading.limit(track.partition) if track and known else OFFSET_INVALID
 
-        def at_broker() -> tuple[int, int]:
+        def at_broker() -> Any:
             found = self.kafka.partition(partition.topic, partition.partition, "_UNKNOWN_PARTITION")
-            return found.log_start, self.reading.limit(found)
+            return LATER if found.serving == NOWHERE else (found.log_start, self.reading.limit(found))
 
         low, high = self._ask(at_broker, timeout, "asking for watermarks")
         return low, high
@@ -336,6 +338,12 @@ class Consumer:
         group = self._membership.group
         self.kafka.stepper.until(lambda: member.name not in group.members or member.instance is not None, 1.0)
         member.die()
+
+    def __enter__(self) -> Consumer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def vanish(self) -> None:
         """The process dies: nothing is committed, and the group is not told."""

@@ -78,7 +78,7 @@ class GroupHome:
     def committed_place(self, one: TopicPartition) -> TopicPartition:
         """The committed offset and metadata of a partition."""
         offset, metadata = self.stored.get(one.place, (OFFSET_INVALID, None))
-        return TopicPartition(*one.place, offset, metadata)
+        return TopicPartition(*one.place, offset, metadata or None)
 
     def committed_offset(self, key: tuple[str, int]) -> int | None:
         """The committed offset of a partition, None without one."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from edasim.brokers.kafka.client.client_member import ClientMember
-from edasim.brokers.kafka.client.errors import KafkaError
+from edasim.brokers.kafka.client.errors import KafkaError, failure
 from edasim.brokers.kafka.client.stepping import ask
 from edasim.brokers.kafka.client.values import Message, TopicPartition
 from edasim.brokers.kafka.log import Partition
@@ -38,6 +38,8 @@ class Membership:
         self.lost = False
         """The group has gone on without this member, and its callbacks have not been told yet."""
         self.generation = -1
+        self.giving = False
+        """Whether on_assign is running."""
         self._by_hand = False
         self._counts: dict[str, int] = {}
         self._interval_ns: int = consumer.conf["max.poll.interval.ms"] * MS
@@ -108,9 +110,13 @@ class Membership:
             self._later(self._rejoin)
 
     def unsubscribe(self) -> None:
-        """Leave the group; the callbacks are told of it first."""
+        """Leave the group at the next poll, when the callbacks can be told of it."""
         if self.topics:
             self.topics = []
+            self._later(self._leave_unless_back)
+
+    def _leave_unless_back(self) -> None:
+        if not self.topics:
             self._take_away(self._all(), "on_revoke")
             self._leave()
 
@@ -191,7 +197,11 @@ class Membership:
         callback = self.callbacks.get("on_assign")
         self._by_hand = False
         if callback is not None:
-            callback(self.consumer, places)
+            self.giving = True
+            try:
+                callback(self.consumer, places)
+            finally:
+                self.giving = False
         if not self._by_hand:
             self.consumer.reading.add(places)
 
@@ -205,9 +215,13 @@ class Membership:
             callback(self.consumer, places)
         self.consumer.reading.remove(places)
 
-    def assigned_by_hand(self) -> None:
-        """The application has called assign() in its callback."""
+    def assigned_by_hand(self, incremental: bool) -> None:
+        """The application assigns for itself; within a group its verb has to be that of the protocol."""
         self._by_hand = True
+        if self.joined and incremental == self.member.eager:
+            eager = "all at once, by assign() and unassign()"
+            cooperative = "one by one, by incremental_assign() and incremental_unassign()"
+            raise failure("_STATE", f"the group gives and takes {eager if self.member.eager else cooperative}")
 
     def _all(self) -> list[TopicPartition]:
         return [TopicPartition(*key) for key in sorted(self.consumer.reading.tracks)]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from edasim.brokers.kafka.client.errors import KafkaError, failure
 from edasim.brokers.kafka.client.reading import Track
-from edasim.brokers.kafka.client.stepping import Reply, ask
+from edasim.brokers.kafka.client.stepping import LATER, Reply, ask
 from edasim.brokers.kafka.client.values import (
     OFFSET_BEGINNING,
     OFFSET_END,
@@ -20,13 +20,12 @@ from edasim.brokers.kafka.client.values import (
     checked_places,
 )
 from edasim.brokers.kafka.log import Partition
+from edasim.brokers.kafka.nodes import NOWHERE
 
 if TYPE_CHECKING:
     from edasim.brokers.kafka.client.consumer import Consumer
 
 MS = 1_000_000
-UNSTABLE = object()
-"""What a broker answers while an open transaction may yet move a committed offset (KIP-447)."""
 
 
 class Offsets:
@@ -62,25 +61,19 @@ class Offsets:
         if offset >= 0:
             reading.start(track, offset)
         elif offset in (OFFSET_BEGINNING, OFFSET_END):
-            ask(self.consumer.links, lambda: reading.logical(track.partition, offset), found)
+            ask(self.consumer.links, lambda: LATER if track.partition.serving == NOWHERE
+                else reading.logical(track.partition, offset), found)
         else:
             self._ask_stable([track.key()], lambda: self.consumer.home.committed_offset(track.key()), found)
 
     def _ask_stable(self, keys: list[tuple[str, int]], question: Callable[[], Any],
-                    told: Callable[[Any], None]) -> None:
-        """Ask for committed offsets: at read_committed not before open transactions that hold some have ended."""
+                    told: Callable[[Any], None] | None = None) -> Reply:
+        """Ask for committed offsets: at read_committed when no open transaction holds one of them (KIP-447)."""
 
         def at_broker() -> Any:
-            return UNSTABLE if self._waits_for_stable and self.consumer.home.unstable(keys) else question()
+            return LATER if self._waits_for_stable and self.consumer.home.unstable(keys) else question()
 
-        def heard(value: Any) -> None:
-            if value is not UNSTABLE:
-                told(value)
-                return
-            backoff_ns = self.conf["retry.backoff.ms"] * MS
-            self.clock.at(self.clock.now_ns + backoff_ns, lambda: self._ask_stable(keys, question, told))
-
-        ask(self.consumer.links, at_broker, heard)
+        return ask(self.consumer.links, at_broker, told)
 
     def _reset(self, track: Track) -> None:
         """There is no committed offset: auto.offset.reset decides."""
@@ -153,7 +146,5 @@ class Offsets:
 
     def committed(self, places: list[TopicPartition]) -> Reply:
         """Ask what the group has committed: a list of places with offsets and metadata."""
-        reply = Reply()
-        self._ask_stable([one.place for one in places],
-                         lambda: [self.consumer.home.committed_place(one) for one in places], reply.give)
-        return reply
+        return self._ask_stable([one.place for one in places],
+                                lambda: [self.consumer.home.committed_place(one) for one in places])

@@ -10,7 +10,7 @@ from edasim.brokers.kafka.client.errors import KafkaError, failure
 from edasim.brokers.kafka.client.knowledge import Knowledge
 from edasim.brokers.kafka.client.partitioners import Partitioner
 from edasim.brokers.kafka.client.payload import Payload
-from edasim.brokers.kafka.client.sending import PlainProducer, TransactionProducer
+from edasim.brokers.kafka.client.sending import SAME_INSTANT_NS, PlainProducer, TransactionProducer
 from edasim.brokers.kafka.client.transactions import Transactions
 from edasim.brokers.kafka.client.values import (
     OFFSET_INVALID,
@@ -186,6 +186,7 @@ class Producer:
         if sending.callback is not None:
             latency_s = (self.clock.now_ns - sending.since_ns) / SECOND
             message = sending.payload.message(sending.topic, sending.partition, offset, error, latency_s)
+            message.set_headers(None)  # librdkafka's reports come without them.
             self._reports.append((sending.callback, error, message))
 
     def serve(self) -> int:
@@ -209,7 +210,7 @@ class Producer:
         self._check_state()
         clock, engine = self.clock, self.engine
         deadline_ns = clock.now_ns + round((3600.0 if timeout is None or timeout < 0 else timeout) * SECOND)
-        linger_ns, engine.buffer.linger_ns = engine.buffer.linger_ns, 0
+        linger_ns, engine.buffer.linger_ns = engine.buffer.linger_ns, SAME_INSTANT_NS
         engine.hurry()
         while True:
             self.kafka.stepper.until(self._something_to_serve, (deadline_ns - clock.now_ns) / SECOND)
@@ -244,6 +245,12 @@ class Producer:
             self.flush()
             self._closed = True
             self._knowledge.alive = False
+
+    def __enter__(self) -> Producer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def vanish(self) -> None:
         """The process dies: what is in the buffer is gone, and nobody hears the answers."""

@@ -18,6 +18,7 @@ from edasim.brokers.kafka.client.values import (
 )
 from edasim.brokers.kafka.cluster import Topic
 from edasim.brokers.kafka.log import Partition, Record
+from edasim.brokers.kafka.replicas import ReplicatedPartition
 
 if TYPE_CHECKING:
     from edasim.brokers.kafka.client.simulated import SimulatedKafka
@@ -34,7 +35,7 @@ class Track:
     the last record that it got, `stored` what the next commit says, `committed` what the last one said.
     """
 
-    def __init__(self, place: TopicPartition, partition: Partition) -> None:
+    def __init__(self, place: TopicPartition, partition: ReplicatedPartition) -> None:
         self.place = place
         self.partition = partition
         self.next: int | None = None
@@ -174,7 +175,7 @@ class Reading:
     def tell_member(self) -> None:
         """The member has what is assigned, and reads of it what has begun and is not paused."""
         member = self.member
-        wanted = {track.partition: track.next or 0 for track in self.tracks.values()}
+        wanted: dict[Partition, int] = {track.partition: track.next or 0 for track in self.tracks.values()}
         resting = {track.partition for track in self.tracks.values()
                    if track.next is None or track.paused or track.failed}
         if wanted.keys() != member.assigned.keys():

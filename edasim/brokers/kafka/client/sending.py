@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from edasim.brokers.kafka.cluster import Cluster
 
 
+SAME_INSTANT_NS = 1000
+"""Even without linger.ms what is produced at one instant travels together: the sender takes a moment to wake."""
+
+
 class CountingAccumulator(BoundedAccumulator):
     """A buffer whose batches hold at most batch.num.messages records."""
 
@@ -47,7 +51,8 @@ class Reporting(_Engine):
                  most_records: int) -> None:
         super().__init__(cluster, name, links, options)
         plain = self.buffer
-        self.buffer = CountingAccumulator(cluster.lines, plain.batch_bytes, plain.linger_ns, plain.delivery_timeout_ns)
+        linger_ns = max(SAME_INSTANT_NS, plain.linger_ns)
+        self.buffer = CountingAccumulator(cluster.lines, plain.batch_bytes, linger_ns, plain.delivery_timeout_ns)
         self.buffer.most_bytes = plain.most_bytes
         self.buffer.most_records = most_records
         self.next_offset = OFFSET_INVALID

@@ -13,13 +13,12 @@ from edasim.brokers.kafka.client.group_home import GroupHome
 from edasim.brokers.kafka.client.metadata import BrokerMetadata, ClusterMetadata, PartitionMetadata, TopicMetadata
 from edasim.brokers.kafka.client.payload import Payload
 from edasim.brokers.kafka.client.producer import Producer
-from edasim.brokers.kafka.client.stepping import Stepper, answered, ask
+from edasim.brokers.kafka.client.stepping import Stepper, Wire, answered, ask
 from edasim.brokers.kafka.cluster import ClusterTimes, Topic
 from edasim.brokers.kafka.log import Record
 from edasim.brokers.kafka.replicas import ReplicatedPartition
 from edasim.brokers.kafka.replication import ReplicatedCluster
 from edasim.core.distribution import parse_distribution
-from edasim.core.link import Link
 from edasim.core.message import Message as EngineMessage
 from edasim.core.world import World
 from edasim.scenario.broker_option import MOST_REPLICAS
@@ -110,10 +109,12 @@ class SimulatedKafka:
         self._names[stem] = number = self._names.get(stem, 0) + 1
         return f"{stem}-{number}"
 
-    def links(self, name: str) -> tuple[Link, Link]:
+    def links(self, name: str) -> Wire:
         """A client's connection, there and back."""
         world = self.world
-        return world.link(name, "broker", [self._hop]), world.link("broker", name, [self._hop])
+        wire = Wire((world.link(name, "broker", [self._hop]), world.link("broker", name, [self._hop])))
+        wire.up = lambda: any(node.answers for node in self.cluster.brokers)
+        return wire
 
     # --- time and brokers -------------------------------------------------------------------------------------
 
@@ -248,7 +249,7 @@ class SimulatedKafka:
             view = self._views[name, number] = Topic(f"{name}-{number}", [partition], self.replicas, keyed=False)
         return view
 
-    def metadata(self, links: tuple[Link, Link], topic: str | None, timeout: float | None) -> ClusterMetadata:
+    def metadata(self, links: Wire, topic: str | None, timeout: float | None) -> ClusterMetadata:
         """The cluster as a broker describes it, over the wire."""
         found: ClusterMetadata = answered(self.stepper, ask(links, lambda: self._metadata(topic)), timeout,
                                           "listing topics")

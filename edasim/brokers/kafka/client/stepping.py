@@ -54,19 +54,40 @@ class Reply:
         return self.there
 
 
-def ask(links: tuple[Link, Link], at_broker: Callable[[], Any], told: Callable[[Any], None] | None = None) -> Reply:
-    """Have something done at the broker, over the wire there and back; a KafkaException there is an error here."""
-    there, back = links
+class Wire(tuple[Link, Link]):
+    """A client's connection, there and back; `up` says whether any broker is there to answer."""
+
+    up: Callable[[], bool]
+
+
+LATER = object()
+"""What a broker answers that cannot say it yet: the client asks again."""
+RETRY_NS = 100_000_000
+"""How long a client waits before it asks again: retry.backoff.ms."""
+
+
+def ask(wire: Wire, at_broker: Callable[[], Any], told: Callable[[Any], None] | None = None) -> Reply:
+    """Have something done at the broker, over the wire there and back; a KafkaException there is an error here.
+
+    It is asked again while the answer is LATER, or while no broker is up.
+    """
+    there, back = wire
     reply = Reply(told)
+
+    def send() -> None:
+        there.send(Call(arrive, None), CALL)
 
     def arrive(_: None) -> None:
         try:
-            value = at_broker()
+            value = at_broker() if wire.up() else LATER
         except KafkaException as error:
             value = error.args[0]
-        back.send(Call(reply.give, value), CALL)
+        if value is LATER:
+            there.clock.at(there.clock.now_ns + RETRY_NS, send)
+        else:
+            back.send(Call(reply.give, value), CALL)
 
-    there.send(Call(arrive, None), CALL)
+    send()
     return reply
 
 
@@ -107,15 +128,14 @@ class Future(concurrent.futures.Future[Any]):
         return super().exception(0)
 
 
-def promised(stepper: Stepper, links: tuple[Link, Link], at_broker: Callable[[], Mapping[Any, Any]],
+def promised(stepper: Stepper, wire: Wire, at_broker: Callable[[], Mapping[Any, Any]],
              keys: list[Any]) -> dict[Any, Any]:
     """A future for each key; `at_broker` gives the values (or KafkaErrors) by key when the request arrives there."""
     futures = {key: Future(stepper) for key in keys}
-    there, back = links
 
     def settle(values: Mapping[Any, Any]) -> None:
         for key, future in futures.items():
             future.settle(values[key])
 
-    there.send(Call(lambda _: back.send(Call(settle, at_broker()), CALL), None), CALL)
+    ask(wire, at_broker, settle)
     return futures

@@ -29,6 +29,8 @@ class Transactions:
         self.producer = producer
         self.state = NEW
         self.fatal: KafkaError | None = None
+        self.unfinished = ""
+        """The verb that a fatal error has ended."""
         self.abortable: KafkaError | None = None
         """The error after which the open transaction can only be aborted."""
 
@@ -43,6 +45,8 @@ class Transactions:
     def _demand(self, state: str, verb: str) -> TransactionProducer:
         engine = self._engine()
         if self.fatal is not None:
+            if self.unfinished not in ("", verb):
+                raise failure("_CONFLICT", f"{self.unfinished} has failed for good, and nothing can follow it")
             raise KafkaException(self.fatal)
         if self.abortable is not None and verb not in (ABORT, PRODUCE):
             raise KafkaException(self.abortable)
@@ -115,7 +119,12 @@ class Transactions:
                 raise KafkaException(self.abortable)
         else:
             engine.blame("_PURGE_QUEUE")
-        self._wait(engine.commit if commit else engine.abort, timeout, "ending the transaction")
+        try:
+            self._wait(engine.commit if commit else engine.abort, timeout, "ending the transaction")
+        except KafkaException:
+            if self.fatal is not None:
+                self.unfinished = verb
+            raise
         self.producer.serve()
         self.state, self.abortable = READY, None
 

@@ -301,7 +301,7 @@ def _kafka(scenario: Scenario, options: KafkaOptions) -> str:
     return (
         f"version {options.version}, a topic for each event with {counted(partitions, 'partition')} and {replicas}, "
         f"a consumer group for each service; a yes means received (acks {producer['acks']})."
-        f"{_group_words(options)}{spare}"
+        f"{_group_words(options)}{spare}{_each_poll(options)}"
     )
 
 
@@ -315,6 +315,13 @@ def _group_words(options: KafkaOptions) -> str:
         *(["have static members"] if consumer["group.instance.id"] is not None else []),
     ]
     return f" Groups {' and '.join(words)}." if words else ""
+
+
+def _each_poll(options: KafkaOptions) -> str:
+    if options.commit != "transaction":
+        return ""
+    return (" What a worker publishes because of one poll shows in one transaction with its offsets, or not at all; "
+            "its effects are no part of it.")
 
 
 def _rabbitmq(scenario: Scenario, options: RabbitOptions) -> str:

@@ -24,6 +24,7 @@ from edasim.core.conservation import ConservationError
 from edasim.scenario.errors import ScenarioError
 from edasim.study.compare import compare
 from tests.study_worlds import SMALL
+from tests.waiting import until_it_has_computed
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
@@ -300,7 +301,7 @@ def test_a_real_ctrl_c_ends_with_130_and_no_traceback(shop: str, tmp_path: Path)
     # A shell starts what runs in its background with the interrupt ignored, and that is inherited.
     heard = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # noqa: E731 - one line, in the child
     process = edasim_process(*words, start_new_session=True, preexec_fn=heard)
-    time.sleep(3.5)
+    until_it_has_computed(process.pid, 4.5)  # more than two seconds of it after its imports
     process.send_signal(signal.SIGINT)
     try:
         out, err = process.communicate(timeout=60)

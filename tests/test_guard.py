@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from edasim.core.guard import Guard, RunStopped, memory_bytes, parse_memory
 from edasim.scenario.errors import ScenarioError
 from edasim.scenario.reading import load
 from edasim.simulate import Limits, simulate
+from tests.waiting import until_it_has_computed
 
 ROOT = Path(__file__).parent.parent
 simulate_module = sys.modules["edasim.simulate"]
@@ -164,7 +164,7 @@ def test_ctrl_c_stops_a_run_with_a_sentence(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "edasim", "run", str(file)]
     running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
-        _until_it_computes(running.pid)
+        until_it_has_computed(running.pid, 2.5)  # it is past its imports then
         running.send_signal(signal.SIGINT)
         said, complained = running.communicate(timeout=60)
     finally:
@@ -173,13 +173,3 @@ def test_ctrl_c_stops_a_run_with_a_sentence(tmp_path: Path) -> None:
     assert said == ""
     assert complained.splitlines()[-1].startswith("Stopped before the first replication was finished")
     assert "Traceback" not in complained
-
-
-def _until_it_computes(process: int) -> None:
-    """Wait until a process has had two seconds of processor time, which is past its imports."""
-    ticks = os.sysconf("SC_CLK_TCK")
-    for _ in range(600):
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-        if int(fields[11]) + int(fields[12]) > 2.5 * ticks:
-            return
-        time.sleep(0.1)

@@ -55,13 +55,10 @@ class Replicas(KafkaBench):
         return [name for name, ok in self.answers if not ok]
 
     def isolate(self, *numbers: int) -> None:
-        """Followers on these nodes get nothing more until they are led back by `heal`."""
+        """Followers on these nodes get nothing more."""
         for replica in self.partition.replicas:
             if replica.node.number in numbers:
                 replica.there.use(_never)
-
-    def seen_by(self, group: Any) -> list[str]:
-        return list(group.seen)
 
 
 def _never(uniforms: Any) -> Any:

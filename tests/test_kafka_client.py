@@ -649,12 +649,29 @@ def test_nobody_answers_while_all_brokers_are_dead(kafka: SimulatedKafka) -> Non
     for broker in (1, 2, 3):
         kafka.kill_broker(broker)
     place = kafka.TopicPartition(topic, 0)
-    assert error_of(lambda: admin.list_topics(timeout=5)).name() == "_TIMED_OUT"
+    assert error_of(lambda: admin.list_topics(timeout=5)).name() == "_TRANSPORT"
     assert error_of(lambda: consumer.get_watermark_offsets(place, timeout=5)).name() == "_TIMED_OUT"
     assert error_of(lambda: consumer.committed([place], timeout=5)).name() == "_TIMED_OUT"
     for broker in (1, 2, 3):
         kafka.start_broker(broker)
+    kafka.sleep(5)
     assert consumer.get_watermark_offsets(place, timeout=60) == (0, 1)
+
+
+def test_a_dead_broker_is_no_longer_listed_and_gets_no_replicas(kafka: SimulatedKafka) -> None:
+    topic = create(kafka, replicas=1)
+    dead = kafka.leader(topic, 0)
+    kafka.kill_broker(dead)
+    kafka.sleep(20)
+    listed = kafka.AdminClient({}).list_topics()
+    assert sorted(listed.brokers) == sorted({1, 2, 3} - {dead})
+    assert (listed.topics[topic].partitions[0].leader, listed.topics[topic].partitions[0].error.name()) == (
+        -1, "LEADER_NOT_AVAILABLE")
+    create(kafka, "late", partitions=4, replicas=2)
+    assert dead not in [one for number in range(4) for one in kafka.in_sync("late", number)]
+    place = kafka.TopicPartition(topic, 0)
+    assert error_of(lambda: reader(kafka).get_watermark_offsets(place, timeout=2)).name() == "_UNKNOWN_PARTITION"
+    assert send(kafka, topic, "a", conf={"message.timeout.ms": 2000}) == [("_MSG_TIMED_OUT", None)]
 
 
 def test_clients_are_context_managers(kafka: SimulatedKafka) -> None:

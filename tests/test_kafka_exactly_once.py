@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edasim import simulate
+from edasim import load, simulate
 from edasim.measure.lag import stretches
 from edasim.measure.orders import Orders
 from edasim.measure.reading import Reading
 from edasim.measure.services import ServiceReading
 from edasim.pictures.flow_data import flow_data
 from edasim.simulate import Run
+from edasim.study.description import Description
 from tests.worlds import shop, times_s
 
 CHAIN = {
@@ -117,3 +118,8 @@ def test_what_waits_in_the_animation_is_the_backlog_that_is_measured(retry: Any)
             there = int(np.sum(begins <= time_s) - np.sum(ends <= time_s))
             assert data.waiting(service, time_s) == there, f"{service} at {time_s}"
         assert np.isfinite(ends).all()
+
+
+def test_a_description_says_what_a_transaction_holds() -> None:
+    told = "\n".join(Description(load("scenarios/kafka-exactly-once.yml"), ("kafka",)).paragraphs())
+    assert "shows in one transaction with its offsets" in told

@@ -145,6 +145,20 @@ def test_a_static_member_whose_predecessor_is_not_gone_yet_waits_for_the_name() 
     assert second.partitions == [0, 1]
 
 
+def test_a_static_member_that_died_is_back_only_after_the_session_timeout() -> None:
+    # It did not say that it would be back, so that its name is not free (the classic protocol gives it to it at once).
+    kafka = KafkaBench(partitions=2, hop_ms=5)
+    one = kafka.group(begin=False, **SERVER)
+    first = one.join("payment-0")
+    kafka.advance(100)
+    first.crash()
+    second = one.join("payment-0")
+    kafka.advance(44_000)
+    assert second.partitions == []
+    kafka.advance(7000)
+    assert second.partitions == [0, 1]
+
+
 def test_a_commit_in_an_old_epoch_is_refused_and_made_again() -> None:
     kafka = KafkaBench(partitions=2, hop_ms=5)
     one = group(kafka, enable_auto_commit=False)

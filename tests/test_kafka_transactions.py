@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from edasim.brokers.kafka.compaction import clean, to_clean
 from edasim.brokers.kafka.segments import SegmentedPartition
+from tests.replica_worlds import Replicas
 from tests.worlds import KafkaBench
 
 COMMITTED = {"isolation_level": "read_committed"}
@@ -183,6 +184,57 @@ def test_a_new_owner_waits_for_offsets_that_are_not_decided() -> None:
     kafka.advance(200)
     kafka.append("b")
     assert successor.seen == ["b"]
+
+
+def test_a_member_of_the_consumer_protocol_waits_for_them_as_well() -> None:
+    kafka = bench(broker={"group_consumer_min_session_timeout_ms": 1000, "group_consumer_session_timeout_ms": 6000})
+    group = kafka.group(enable_auto_commit=False, group_protocol="consumer")
+    kafka.append("a")
+    writer = kafka.transactional()
+    writer.send_offsets(group, group.readers[0].member, 1)
+    group.readers[0].crash()
+    successor = group.join()
+    kafka.advance(30_000)
+    assert successor.seen == []
+    writer.commit()
+    kafka.advance(10_000)
+    kafka.append("b")
+    assert successor.seen == ["b"]
+
+
+def test_a_marker_waits_for_the_leader_of_its_partition() -> None:
+    kafka = Replicas(replicas=1)
+    strict, writer = kafka.group(**COMMITTED), kafka.transactional()
+    kafka.advance(10)
+    writer.send("a")
+    kafka.advance(10)
+    kafka.kill(1)
+    writer.commit()
+    kafka.advance(10_000)
+    assert (writer.ended, kafka.partition.end, strict.seen) == (["", ""], 1, [])
+    kafka.start(1)
+    kafka.advance(20_000)
+    assert (kafka.partition.end, strict.seen) == (2, ["a"])
+    writer.send("b")
+    writer.commit()
+    kafka.advance(100)
+    assert (writer.ended, strict.seen) == ([""] * 3, ["a", "b"])
+
+
+@pytest.mark.parametrize(("end", "seen"), [("commit", ["a"]), ("abort", [])])
+def test_a_marker_that_is_lost_with_its_leader_is_written_again(end: str, seen: list[str]) -> None:
+    kafka = Replicas()
+    strict, writer = kafka.group(**COMMITTED), kafka.transactional()
+    kafka.advance(10)
+    writer.send("a")
+    kafka.advance(50)
+    getattr(writer, end)()
+    kafka.advance(1.5)  # The marker is written, and on its way to the followers.
+    assert kafka.partition.end == 2
+    kafka.kill(1)
+    kafka.advance(15_000)
+    assert (kafka.leader, kafka.partition.end, strict.seen) == (2, 2, seen)
+    assert len(kafka.numbers("marked")) == 2
 
 
 def test_a_resent_batch_is_recognised_within_its_epoch() -> None:

@@ -107,6 +107,21 @@ def test_options_that_are_not_modelled_are_named() -> None:
     assert "ompression.type is " in words(shop, "kafka")
 
 
+@pytest.mark.parametrize(("options", "said"), [
+    ({}, ""),
+    ({"group.protocol": "consumer"}, "Groups share their partitions by the consumer protocol."),
+    ({"partition.assignment.strategy": "cooperative-sticky"}, "Groups share their partitions by cooperative-sticky."),
+    ({"group.protocol": "consumer", "group.instance.id": "payment"},
+     "Groups share their partitions by the consumer protocol and have static members."),
+])
+def test_a_group_says_how_it_shares_its_partitions_where_that_is_not_the_default(
+        options: dict[str, str], said: str) -> None:
+    shop = load(CHAIN).change({f"architectures.kafka.consumer.{name}": value for name, value in options.items()})
+    found = words(shop, "kafka")
+    assert said in found
+    assert ("Groups " in found) == bool(said)
+
+
 def test_members_without_a_partition_are_said_to_idle() -> None:
     shop = small_shop().change({"architectures.kafka.topic": {"partitions": 2}})
     assert "With 2 partitions, members of payment stay idle." in words(shop, "kafka")

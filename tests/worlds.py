@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edasim.brokers.kafka.cluster import Cluster, ClusterTimes, Topic
+from edasim.brokers.kafka.failover_producer import FailoverProducer
 from edasim.brokers.kafka.log import FIRST, Record
 from edasim.brokers.kafka.member import Member
 from edasim.brokers.kafka.producer import Producer
 from edasim.brokers.kafka.protocols import consumer_group
-from edasim.brokers.kafka.transactional_producer import TransactionalProducer
+from edasim.brokers.kafka.transactional_producer import TransactionalFailoverProducer, TransactionalProducer
 from edasim.brokers.rabbitmq.broker import Broker
 from edasim.brokers.rabbitmq.channel import Publisher, Subscription
 from edasim.brokers.rabbitmq.entry import Death, Entry, Properties
@@ -219,8 +220,10 @@ class KafkaBench(Bench):
     def transactional(self, name: str = "shipping", **options: object) -> KafkaTransactions:
         """An initialised producer whose transactional.id is its name."""
         given = {"linger.ms": 0, "transactional.id": name, **dotted(options)}
-        producer = TransactionalProducer(self.cluster, name, self.links(f"{name} {len(self.world.links)}"),
-                                         resolve("kafka producer", self.version, given))
+        fails = issubclass(self.cluster.producer_kind, FailoverProducer)
+        kind = TransactionalFailoverProducer if fails else TransactionalProducer
+        producer = kind(self.cluster, name, self.links(f"{name} {len(self.world.links)}"),
+                        resolve("kafka producer", self.version, given))
         self.world.add_part(producer)
         writer = KafkaTransactions(self, producer)
         producer.init(writer.ended.append)

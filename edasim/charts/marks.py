@@ -18,7 +18,7 @@ from edasim.study.comparison import Comparison
 from edasim.study.focus import span_s, spike_windows
 from edasim.study.words import capitalised, summed_up
 
-_HALF_LETTER = 0.0065
+_HALF_LETTER = 0.006
 _POINTS_PER_INCH = 72
 _UNBROKEN = "\N{NO-BREAK SPACE}"
 _INSIDE_NUMBER = re.compile(r"(?<=\d) (?=±|(?:µs|ms|s|min|h)\b)|(?<=±) (?=\d)")
@@ -56,13 +56,21 @@ def bands_of(comparison: Comparison) -> list[tuple[str, float, float]]:
 
 
 def draw_bands(ax: Axes, comparison: Comparison) -> None:
-    """Shade each fault's time and name it above the axes, unless its name stands there or there is no room."""
+    """Shade each fault's time and name it above the axes, as near to its middle as the name before leaves room;
+    not twice, and not where there is none.
+    """
     named: set[str] = set()
     free_from = -math.inf
     for text, start_s, end_s in bands_of(comparison):
         ax.axvspan(start_s, end_s, color=FAULT, alpha=0.22, linewidth=0, zorder=0)
-        middle, reach = (start_s + end_s) / 2, _HALF_LETTER * len(text) * abs(ax.get_xlim()[1] - ax.get_xlim()[0])
-        if text in named or middle - reach < free_from:
+        left, right = ax.get_xlim()
+        reach = _HALF_LETTER * len(text) * abs(right - left)
+        middle = (start_s + end_s) / 2
+        if middle - reach < free_from:
+            middle = free_from + reach
+            if middle > end_s or middle + reach > right:
+                continue
+        if text in named:
             continue
         named.add(text)
         free_from = middle + reach

@@ -44,7 +44,8 @@ _LOOKS: Final[tuple[tuple[Look, frozenset[str]], ...]] = (
     (check_size, _FLOW | _BROKERS | {"workers", "topic", "retry", "where", "dead-letters"}),
     (check_workers, _NAMES | _BROKERS | {"workers"}),
     (check_flow, _FLOW),
-    (check_brokers, frozenset({"services", "version", "commit", "producer", "consumer", "broker", "queue"})),
+    (check_brokers, frozenset({"services", "version", "commit", "producer", "consumer", "broker", "queue", "retry",
+                               "where", "attempts", "retry-topics"})),
 )
 
 

@@ -300,8 +300,28 @@ def _kafka(scenario: Scenario, options: KafkaOptions) -> str:
     replicas = counted(int(str(topic["replication.factor"])), "replica")
     return (
         f"version {options.version}, a topic for each event with {counted(partitions, 'partition')} and {replicas}, "
-        f"a consumer group for each service; a yes means received (acks {producer['acks']}).{spare}"
+        f"a consumer group for each service; a yes means received (acks {producer['acks']})."
+        f"{_group_words(options)}{spare}{_each_poll(options)}"
     )
+
+
+def _group_words(options: KafkaOptions) -> str:
+    """How groups share their partitions, where that is not as Kafka does it by default."""
+    consumer = resolve("kafka consumer", options.version, options.consumer)
+    strategy = str(consumer["partition.assignment.strategy"][0])
+    words = [
+        *(["share their partitions by the consumer protocol"] if consumer["group.protocol"] == "consumer" else
+          [f"share their partitions by {strategy}"] if strategy != "range" else []),
+        *(["have static members"] if consumer["group.instance.id"] is not None else []),
+    ]
+    return f" Groups {' and '.join(words)}." if words else ""
+
+
+def _each_poll(options: KafkaOptions) -> str:
+    if options.commit != "transaction":
+        return ""
+    return (" What a worker publishes because of one poll shows in one transaction with its offsets, or not at all; "
+            "its effects are no part of it.")
 
 
 def _rabbitmq(scenario: Scenario, options: RabbitOptions) -> str:

@@ -35,6 +35,8 @@ class ServerGroup(GroupOffsets):
         self.reconciliation = Reconciliation(self._divide)
         self._expected: set[str] = set()
         self._silent: dict[str, object] = {}
+        self._away: set[str] = set()
+        """The static members that said that they would be back."""
 
     def heartbeat_times_ns(self, options: Mapping[str, Any]) -> tuple[int, int]:
         """The broker tells its members how often to send heartbeats, and after what silence they are given up."""
@@ -71,7 +73,7 @@ class ServerGroup(GroupOffsets):
     def _on_join(self, member: Member) -> None:
         reconciliation = self.reconciliation
         before = reconciliation.of_instance(member.instance)
-        if before is not None and before.name not in self._silent and before.name != member.name:
+        if before is not None and before.name not in self._away and before.name != member.name:
             # UNRELEASED_INSTANCE_ID: whoever starts it will start it again, until the name is free.
             self.clock.at(self.clock.now_ns + self.heartbeat_ns, lambda: self.join(member) if member.alive else None)
             return
@@ -82,6 +84,7 @@ class ServerGroup(GroupOffsets):
             reconciliation.join(member.name, member.instance, self.subscription(member))
         else:
             self._silent.pop(before.name, None)
+            self._away.discard(before.name)
             if before.name != member.name:
                 del self.members[before.name]
             reconciliation.take_place(before, member.name)
@@ -97,6 +100,7 @@ class ServerGroup(GroupOffsets):
         if member.instance is None:
             member.to_broker.send(Call(self.remove, member), CALL)
         else:
+            self._away.add(member.name)
             self.lose(member)
 
     def lose(self, member: Member) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edasim.brokers.kafka.client.client_member import ClientMember
 from edasim.brokers.kafka.client.configuration import Configuration, consumer_options
@@ -12,9 +12,8 @@ from edasim.brokers.kafka.client.group_metadata import ConsumerGroupMetadata
 from edasim.brokers.kafka.client.membership import Callback, Membership
 from edasim.brokers.kafka.client.offsets import Offsets
 from edasim.brokers.kafka.client.reading import Reading, Track
-from edasim.brokers.kafka.client.stepping import LATER, answered, ask
+from edasim.brokers.kafka.client.stepping import answered
 from edasim.brokers.kafka.client.values import (
-    OFFSET_END,
     OFFSET_INVALID,
     OFFSET_STORED,
     Message,
@@ -22,7 +21,6 @@ from edasim.brokers.kafka.client.values import (
     checked_places,
 )
 from edasim.brokers.kafka.log import Partition
-from edasim.brokers.kafka.nodes import NOWHERE
 from edasim.core.clock import SECOND
 from edasim.scenario.broker_options import OptionError, resolve
 
@@ -277,9 +275,6 @@ class Consumer:
 
     # --- questions --------------------------------------------------------------------------------------------
 
-    def _ask(self, at_broker: Callable[[], Any], timeout: float, doing: str) -> Any:
-        return answered(self.kafka.stepper, ask(self.links, at_broker), timeout, doing)
-
     def get_watermark_offsets(self, partition: TopicPartition, timeout: float = -1,
                               cached: bool = False) -> tuple[int, int]:
         """(low, high): the first offset that is kept, and the one after the last that can be read.
@@ -291,28 +286,15 @@ class Consumer:
             track = self.reading.tracks.get(partition.place)
             known = track is not None and track.position >= 0
             return OFFSET_INVALID, self.reading.limit(track.partition) if track and known else OFFSET_INVALID
-
-        def at_broker() -> Any:
-            found = self.kafka.partition(partition.topic, partition.partition, "_UNKNOWN_PARTITION")
-            return LATER if found.serving == NOWHERE else (found.log_start, self.reading.limit(found))
-
-        low, high = self._ask(at_broker, timeout, "asking for watermarks")
+        low, high = answered(self.kafka.stepper, self._offsets.watermarks(partition), timeout, "asking for watermarks")
         return low, high
 
     def offsets_for_times(self, partitions: list[TopicPartition], timeout: float = -1) -> list[TopicPartition]:
         """The first offset whose timestamp (ms, the given offset) is not before that time; OFFSET_END without any."""
         self._open()
-        places = checked_places(partitions)
-        found: list[TopicPartition] = self._ask(lambda: [self._by_time(one) for one in places], timeout,
-                                                "asking for offsets by time")
+        reply = self._offsets.by_time(checked_places(partitions))
+        found: list[TopicPartition] = answered(self.kafka.stepper, reply, timeout, "asking for offsets by time")
         return found
-
-    def _by_time(self, place: TopicPartition) -> TopicPartition:
-        partition = self.kafka.partition(place.topic, place.partition, "_UNKNOWN_PARTITION")
-        for record in partition.read(partition.log_start, self.reading.limit(partition)):
-            if self.kafka.time_ms(record) >= place.offset:
-                return TopicPartition(*place.place, record.offset)
-        return TopicPartition(*place.place, OFFSET_END)
 
     def list_topics(self, topic: str | None = None, timeout: float = -1) -> ClusterMetadata:
         """The cluster's brokers and topics, or one topic."""

@@ -21,6 +21,7 @@ from edasim.brokers.kafka.client.values import (
 )
 from edasim.brokers.kafka.log import Partition
 from edasim.brokers.kafka.nodes import NOWHERE
+from edasim.brokers.kafka.replicas import ReplicatedPartition
 
 if TYPE_CHECKING:
     from edasim.brokers.kafka.client.consumer import Consumer
@@ -94,6 +95,40 @@ class Offsets:
         if track is not None and not track.failed:
             reading.give_up(track, KafkaError("_AUTO_OFFSET_RESET"))
         return None
+
+    # --- questions --------------------------------------------------------------------------------------------
+
+    def watermarks(self, place: TopicPartition) -> Reply:
+        """Ask for (low, high) of a partition."""
+
+        def at_broker() -> Any:
+            found = self._led(place)
+            return LATER if found is None else (found.log_start, self.consumer.reading.limit(found))
+
+        return ask(self.consumer.links, at_broker)
+
+    def by_time(self, places: list[TopicPartition]) -> Reply:
+        """Ask for the first offset at or after the time in milliseconds that stands in each place's offset."""
+
+        def at_broker() -> Any:
+            led = [(one, self._led(one)) for one in places]
+            found = [self._first_since(one, partition) for one, partition in led if partition is not None]
+            return found if len(found) == len(places) else LATER
+
+        return ask(self.consumer.links, at_broker)
+
+    def _led(self, place: TopicPartition) -> ReplicatedPartition | None:
+        """At the broker: a partition that is led; None while nobody has noticed yet that its leader is dead."""
+        partition = self.kafka.partition(*place.place, error="_UNKNOWN_PARTITION")
+        if self.kafka.cluster.published(partition) == NOWHERE:
+            raise failure("_UNKNOWN_PARTITION", f"{place.topic} [{place.partition}] has no leader at present")
+        return None if partition.serving == NOWHERE else partition
+
+    def _first_since(self, place: TopicPartition, partition: ReplicatedPartition) -> TopicPartition:
+        for record in partition.read(partition.log_start, self.consumer.reading.limit(partition)):
+            if self.kafka.time_ms(record) >= place.offset:
+                return TopicPartition(*place.place, record.offset)
+        return TopicPartition(*place.place, OFFSET_END)
 
     # --- commits ----------------------------------------------------------------------------------------------
 

@@ -64,6 +64,9 @@ class Reporting(_Engine):
     def _complete(self, batch: Batch, ok: bool) -> None:
         if not batch.done:
             self.next_offset = first_offset(batch) if ok else OFFSET_INVALID
+            if not ok and self.clock.now_ns >= batch.deadline_ns:
+                # Whatever kept it from being sent: what librdkafka reports is that the time is over.
+                self._errors[batch] = "_MSG_TIMED_OUT"
         super()._complete(batch, ok)
 
 

@@ -194,10 +194,19 @@ class SimulatedKafka:
     def create_topic(self, name: str, options: dict[str, Any], config: Mapping[str, Any],
                      assigned: list[list[int]] | None = None) -> None:
         """At the controller: a topic with resolved options; `config` is what was named of them."""
-        for number, nodes in enumerate(assigned or []):
+        for number, nodes in enumerate(assigned or self._places(options)):
             self.cluster.chosen[f"{name}-{number}"] = nodes
         self.cluster.create_topic(name, options)
         self._configs[name] = (options, dict(config))
+
+    def _places(self, options: Mapping[str, Any]) -> list[list[int]]:
+        """The brokers of each partition when some are fenced, which get replicas last; else the engine spreads them."""
+        fenced = [node.number for node in self.cluster.brokers if node.fenced]
+        if not fenced:
+            return []
+        active, count = sorted(self.broker_numbers - set(fenced)), options["replication.factor"]
+        shifts = (number % max(1, len(active)) for number in range(options["partitions"]))
+        return [[*active[shift:], *active[:shift], *fenced][:count] for shift in shifts]
 
     def delete_topic(self, name: str) -> None:
         """At the controller: a topic is gone with its records."""
@@ -251,8 +260,8 @@ class SimulatedKafka:
 
     def metadata(self, links: Wire, topic: str | None, timeout: float | None) -> ClusterMetadata:
         """The cluster as a broker describes it, over the wire."""
-        found: ClusterMetadata = answered(self.stepper, ask(links, lambda: self._metadata(topic)), timeout,
-                                          "listing topics")
+        reply = ask(links, lambda: self._metadata(topic))
+        found: ClusterMetadata = answered(self.stepper, reply, timeout, "listing topics", late="_TRANSPORT")
         return found
 
     def _metadata(self, only: str | None) -> ClusterMetadata:
@@ -261,7 +270,7 @@ class SimulatedKafka:
                   for name, topic in self.cluster.topics.items() if only in (None, name)}
         if only is not None and only not in topics:
             topics[only] = TopicMetadata(only, {}, KafkaError("UNKNOWN_TOPIC_OR_PART"))
-        brokers = {number: BrokerMetadata(number) for number in range(1, self.brokers + 1)}
+        brokers = {node.number: BrokerMetadata(node.number) for node in self.cluster.brokers if not node.fenced}
         return ClusterMetadata("simulated", CONTROLLER, brokers, topics)
 
     def _partition_metadata(self, topic: Topic, number: int) -> PartitionMetadata:

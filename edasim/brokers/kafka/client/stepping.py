@@ -91,10 +91,10 @@ def ask(wire: Wire, at_broker: Callable[[], Any], told: Callable[[Any], None] | 
     return reply
 
 
-def answered(stepper: Stepper, reply: Reply, seconds: float | None, doing: str) -> Any:
+def answered(stepper: Stepper, reply: Reply, seconds: float | None, doing: str, late: str = "_TIMED_OUT") -> Any:
     """Wait for a reply and return its value; KafkaException when it is an error, or does not come in time."""
     if not stepper.until(reply.is_there, seconds):
-        raise failure("_TIMED_OUT", f"{doing}: no answer came in time")
+        raise failure(late, f"{doing}: no answer came in time")
     if isinstance(reply.value, KafkaError):
         raise KafkaException(reply.value)
     return reply.value

@@ -5,8 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edasim.core.journal import Place, Verb
 from edasim.measure.ownership import Ownership
 from edasim.measure.partitions import partitions
+from edasim.measure.reading import Reading
+from edasim.simulate import simulate
+from tests.study_worlds import small_shop
 from tests.test_charts_kafka import crashed, hot, late
 
 
@@ -43,3 +47,11 @@ def test_what_a_group_passes_over_is_never_begun() -> None:
         assert np.isfinite(one.begun_s[~passed]).all()
     assert not np.isfinite([passed for one in partitions(late().summary().reading, "analytics")
                             for passed in one.passed_s]).any()
+
+
+def test_a_jump_beyond_what_was_begun_passes_nothing_over() -> None:
+    run = simulate(small_shop().change({"faults": None}), "kafka", 7)
+    run.journal.record(Verb.skipped, 20, Place("group", "payment OrderPlaced-0", "payment", "overtaken"))
+    first = partitions(Reading(run), "payment")[0]
+    assert first.records > 20
+    assert np.isinf(first.passed_s).all()

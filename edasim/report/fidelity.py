@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edasim.scenario.architecture_options import KafkaOptions, RabbitOptions
-from edasim.scenario.broker_option import Status
+from edasim.scenario.broker_option import BrokerOption, Status
 from edasim.scenario.broker_options import SECTIONS
 from edasim.scenario.value import Scenario
 from edasim.study.words import display
@@ -46,11 +46,12 @@ def fidelity(scenario: Scenario, architecture: str) -> Fidelity | None:
         known = SECTIONS[section]
         named += [(f"{place} {name}", _written(value), known[name].status, known[name].note)
                   for name, value in values.items()]  # fmt: skip
-    for section in dict.fromkeys(section for _, section, _ in given):
+    sections = tuple(dict.fromkeys(section for _, section, _ in given))
+    for section in sections:
         written = {name for _, of, values in given if of == section for name in values}
         for option in SECTIONS[section].values():
             if option.exists_in(options.version) and option.name not in written:
-                resting[option.status][option.name] = option.note
+                resting[option.status][_named(option, section, sections)] = option.note
     return Fidelity(
         title=f"{display(architecture)} {options.version}",
         named=tuple(named),
@@ -58,6 +59,13 @@ def fidelity(scenario: Scenario, architecture: str) -> Fidelity | None:
         simplified=tuple(sorted(resting["simplified"].items())),
         ignored=tuple(sorted(resting["ignored"])),
     )
+
+
+def _named(option: BrokerOption, section: str, sections: tuple[str, ...]) -> str:
+    """Its name, with its section where others have an option of that name that is treated in another way."""
+    namesakes = (SECTIONS[other][option.name] for other in sections if option.name in SECTIONS[other])
+    alike = all(other.status == option.status for other in namesakes)
+    return option.name if alike else f"{section.split()[-1]} {option.name}"
 
 
 def _given(options: Any) -> list[tuple[str, str, Mapping[str, object]]] | None:

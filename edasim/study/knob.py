@@ -183,7 +183,12 @@ def measured(scenario: Scenario, path: str) -> tuple[Kind, float | None]:
 
 
 def number_of(kind: Kind, now: object) -> float | None:
-    """The number of a value: the first one of a distribution or of arrivals."""
+    """The number of a value: the first one of a distribution or of arrivals, what a broker's option is written as."""
+    if isinstance(now, str):
+        try:
+            return float(kind.read(scalar(now)))
+        except QuantityError:
+            return None
     if isinstance(now, (Arrivals, Distribution)):
         for text in _QUANTITY.findall(now.text):
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -82,6 +83,7 @@ def test_a_run_that_takes_too_much_memory_is_stopped(monkeypatch: pytest.MonkeyP
 
 
 def test_the_memory_of_this_process_is_known() -> None:
+    gc.collect()
     before = memory_bytes()
     held = b"x" * 80_000_000
     assert 10**7 < before < memory_bytes() - len(held) / 2 < 10**12

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edasim.conform.script import Script, Trace
+from edasim.core.files import write_whole
 
 FOLDER = Path(str(files("edasim.conform") / "golden" / "kafka"))
 
@@ -51,6 +52,4 @@ def write(script: Script, trace: Trace, kafka: str, client: str, folder: Path = 
     lines = [f'  "{name}": {json.dumps(value, ensure_ascii=False)},' for name, value in head.items()]
     notes = [f"    {json.dumps([label, value], ensure_ascii=False)}" for label, value in trace]
     text = "\n".join(["{", *lines, '  "trace": [', ",\n".join(notes), "  ]", "}"]) + "\n"
-    path = path_of(script.name, folder)
-    path.write_text(text, encoding="utf-8")
-    return path
+    return write_whole(path_of(script.name, folder), text)

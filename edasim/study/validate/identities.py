@@ -139,7 +139,7 @@ def in_logs(run: Run) -> Counter[int]:
     owed: Counter[int] = Counter()
     for number, place in enumerate(run.places):
         _, _, partition = place.name.partition(" ")
-        if place.kind == "group" and partition in logs:
+        if place.kind == "group" and not place.detail and partition in logs:
             here = run.facts.only((run.facts.places == number) & (run.facts.verbs == Verb.committed))
             owed.update(logs[partition][int(here.numbers[-1]) if len(here) else 0:])
     return owed

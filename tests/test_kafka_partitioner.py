@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from edasim.brokers.kafka.partitioner import murmur2, partition_for
 
-# apache/kafka, UtilsTest.testMurmur2.
+# K13: apache/kafka, UtilsTest.testMurmur2.
 HASHES = {
     "21": -973932308,
     "foobar": -790332482,
@@ -18,7 +18,7 @@ HASHES = {
     "abc": 479470107,
 }
 
-# For topics of 3, 6 and 12 partitions; checked against two independent clients.
+# K14: for topics of 3, 6 and 12 partitions; checked against two independent clients.
 PLACES = {
     "order-1": (1, 4, 10),
     "order-2": (0, 3, 3),

@@ -110,7 +110,8 @@ def retention_waits_for_the_youngest_record(kafka: Kafka) -> None:
     """A segment stays as long as one record in it is young enough, whatever the age of the others."""
     topic = create(kafka, "orders", config={"retention.ms": "3600000"})
     now_ms = kafka.now_ms
-    for number, age_s in enumerate((8000, 7000, 5)):
+    # The young one comes first: a retention check may fall between two of them.
+    for number, age_s in enumerate((5, 8000, 7000)):
         send(kafka, topic, [f"r{number}"], timestamp=now_ms - 1000 * age_s)
     kafka.sleep(2.5)
     kafka.note("watermarks", _marks(kafka, topic))

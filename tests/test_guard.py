@@ -164,7 +164,10 @@ def test_ctrl_c_stops_a_run_with_a_sentence(tmp_path: Path) -> None:
     file = tmp_path / "long.yml"
     file.write_text(LONG.replace("100s", "200s"))
     command = [sys.executable, "-m", "edasim", "run", str(file)]
-    running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # A shell starts what runs in its background with the interrupt ignored, and that is inherited.
+    heard = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # noqa: E731 - one line, in the child
+    running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               preexec_fn=heard)
     try:
         until_it_has_computed(running.pid, 2.5)  # it is past its imports then
         running.send_signal(signal.SIGINT)

@@ -155,7 +155,10 @@ def shown_by(cell: Any) -> str:
 
 
 @needs_jupyter
-@every_notebook
+@pytest.mark.parametrize("file", [
+    pytest.param(file, id=file.stem, marks=[] if file.stem.startswith("00") else [pytest.mark.every_notebook])
+    for file in NOTEBOOKS
+])
 @pytest.mark.usefixtures("kernel_finds_edasim")
 def test_it_runs_from_top_to_bottom_in_any_folder(file: Path, tmp_path: Path) -> None:
     cells = [cell for cell in executed(file, tmp_path).cells if cell.cell_type == "code"]

@@ -21,10 +21,10 @@ handout: .venv/.ready-to-run ## Write the students' copies of the notebooks, wit
 	@$(RUN) -m edasim.handout out/handout
 
 test: .venv/.ready-to-work ## Run all tests on two cores.
-	@$(RUN) -m pytest -n 2 --dist loadgroup -m "not every_notebook and not live_kafka"
+	@$(RUN) -m pytest -n 2 --dist loadgroup -m "not browser and not live_kafka"
 
-browser: .venv/.ready-to-work ## Run each notebook, by itself and in a real JupyterLab in Chromium, and move its first slider.
-	@$(RUN) -m pytest -n 2 --dist loadscope -m every_notebook
+browser: .venv/.ready-to-work ## Run what needs a browser: each notebook in a real JupyterLab, the app and the report in Chromium.
+	@$(RUN) -m pytest -n 2 --dist loadscope -m browser
 
 conform: .venv/.ready-to-work ## Start three real Kafka brokers and see that they do what was recorded (Java 17, Maven; 5 minutes).
 	@$(RUN) -m pytest -m live_kafka

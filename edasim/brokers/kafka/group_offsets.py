@@ -4,6 +4,7 @@ Source: the Kafka documentation's consumer configuration; OffsetMetadataManager 
 """
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,7 @@ UNSTABLE_BACKOFF_NS = 100_000_000
 """How long a consumer waits before it asks again for an offset that is not stable: retry.backoff.ms."""
 
 
-class GroupOffsets:
+class GroupOffsets(ABC):
     """One consumer group, whatever protocol divides its partitions.
 
     `committed` belongs to the group and the partition and names the next record to read; `owners` says which member
@@ -205,9 +206,9 @@ class GroupOffsets:
         """Whether a member may commit."""
         return not self.commit_error(member, generation)
 
+    @abstractmethod
     def commit_error(self, member: Member, generation: int) -> str:
         """Kafka's name of the error with which a commit is refused; "" for one that is taken."""
-        raise NotImplementedError
 
     def apply(self, offsets: Mapping[Partition, int]) -> None:
         """Move committed offsets."""

@@ -6,6 +6,7 @@ session of the earlier one).
 """
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from edasim.brokers.kafka.replicas import ReplicatedPartition
 
 
-class FailingCluster(Cluster):
+class FailingCluster(Cluster, ABC):
     """A cluster whose nodes, the `brokers`, can fail; `clients` are told when a connection breaks.
 
     `reach` is told False when the last node has gone, and True when the first one is back.
@@ -39,9 +40,9 @@ class FailingCluster(Cluster):
         self.clients: list[Metadata] = []
         self.reach: Callable[[bool], None] = lambda reached: None
 
+    @abstractmethod
     def partitions(self) -> Iterator[ReplicatedPartition]:
         """All of them."""
-        raise NotImplementedError
 
     def partitions_on(self, node: Node) -> list[ReplicatedPartition]:
         """Those with a replica on a node."""

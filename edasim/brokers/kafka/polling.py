@@ -4,6 +4,7 @@ Source in apache/kafka: ClassicKafkaConsumer.poll, FetchCollector, ConsumerCoord
 """
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 MILLISECOND = 1_000_000
 
 
-class Poller:
+class Poller(ABC):
     """What a consumer does with the partitions that it has, whoever gave them to it."""
 
     # More than 30 attributes in a dict would be slow to look up.
@@ -112,13 +113,13 @@ class Poller:
 
     # --- what becomes of what the group says: see Member ------------------------------------------------------
 
+    @abstractmethod
     def _serve_group(self) -> bool:
         """What a poll has to do for the group first; True when nothing is to be read in it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _poll_interval_over(self) -> None:
         """The application has not polled for max.poll.interval.ms."""
-        raise NotImplementedError
 
     # --- the poll loop ----------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ Source in apache/kafka: GroupMetadataManager (classicGroupJoin, consumerGroupHea
 """
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     _Engine = GroupOffsets
 else:
-    _Engine = object  # A mixin: the engine's group of either protocol stands behind it.
+    _Engine = ABC  # A mixin: the engine's group of either protocol stands behind it.
 
 
 class ClientGroup(_Engine):
@@ -85,23 +86,23 @@ class ClientGroup(_Engine):
         for partition, offset in offsets.items():
             self.home.store(TopicPartition(partition.topic, partition.number, offset))
 
+    @abstractmethod
     def rejoin(self, member: ClientMember) -> None:
         """The application has been told what it loses: the member joins again."""
-        raise NotImplementedError
 
+    @abstractmethod
     def accepted(self, member: ClientMember, lost: Sequence[Partition]) -> None:
         """The application has been told of its share, and has let go of what it lost."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def shares(self) -> Mapping[str, Sequence[tuple[str, int]]]:
         """Who is to have what."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def moving(self) -> bool:
         """Whether partitions are on their way between members."""
-        raise NotImplementedError
 
 
 class ClassicGroup(ClientGroup, Group):

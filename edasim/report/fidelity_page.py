@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from edasim.conform.on_purpose import ON_PURPOSE
 from edasim.report.fidelity import STATUSES
+from edasim.report.model_limits import LIMITS
 from edasim.scenario.broker_option import BrokerOption
 from edasim.scenario.broker_options import SECTIONS, versions
 
@@ -23,7 +25,18 @@ def fidelity_page(sections: Iterable[str] | None = None) -> str:
     chosen = list(SECTIONS if sections is None else sections)
     summary = ["| options of | modelled | simplified | ignored |", "|---|---:|---:|---:|"]
     summary += [f"| [{name}](#{_anchor(name)}) | {' | '.join(_counts(name))} |" for name in chosen]
-    return _HEAD + "\n\n".join([meanings, "\n".join(summary), *(_section(name) for name in chosen)]) + "\n"
+    brokers = dict.fromkeys(name.split()[0] for name in chosen)
+    parts = [meanings, "\n".join(summary), *map(_simpler, brokers), *map(_section, chosen)]
+    return _HEAD + "\n\n".join(parts) + "\n"
+
+
+def _simpler(broker: str) -> str:
+    """Where the model differs on purpose: beyond options, and in notes of conformance scripts."""
+    lines = [f"- {limit}" for limit in LIMITS[broker]]
+    if broker == "kafka":
+        lines += [f"- Script {one.script}, {one.label}: {one.reason}" for one in ON_PURPOSE]
+        lines += [] if ON_PURPOSE else ["- Of the conformance scripts' notes none differs on purpose."]
+    return f"## Where {broker} is simpler on purpose\n\n" + "\n".join(lines)
 
 
 def _anchor(section: str) -> str:

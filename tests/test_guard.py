@@ -83,7 +83,7 @@ def test_a_run_that_takes_too_much_memory_is_stopped(monkeypatch: pytest.MonkeyP
 
 def test_the_memory_of_this_process_is_known() -> None:
     """In a new process: one that has run other tests may hold 80 MB free already, and need no more for them."""
-    asked = "from edasim.core.guard import memory_bytes as m; before = m(); held = b'x' * 80_000_000; print(before, m())"
+    asked = "from edasim.core.guard import memory_bytes as m; old = m(); held = b'x' * 80_000_000; print(old, m())"
     ended = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True)
     before, after = map(int, ended.stdout.split())
     assert 10**7 < before < after - 40_000_000 < 10**12

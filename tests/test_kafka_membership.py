@@ -108,6 +108,25 @@ def test_a_static_member_that_stays_away_is_given_up_after_session_timeout() -> 
     assert there.partitions == [0, 1]
 
 
+def test_a_static_member_that_is_missed_twice_is_given_up_the_second_time() -> None:
+    """The first watch for its return ends while the second is on."""
+    kafka = KafkaBench(partitions=2, hop_ms=5)
+    group = static(kafka, 2, **SESSION)
+    kafka.advance(1000)
+    twice, there = group.readers
+    group.group.lose(twice.member)
+    kafka.advance(3000)
+    group.group.join(twice.member)
+    kafka.advance(4000)
+    twice.member.die()
+    group.group.lose(twice.member)
+    due_ms = twice.member.last_heartbeat_ns() / 1e6 + 10_000
+    kafka.advance(due_ms - kafka.now_ms - 1)
+    assert there.partitions == [1]
+    kafka.advance(3020)
+    assert there.partitions == [0, 1]
+
+
 def test_a_second_process_with_the_same_instance_id_fences_the_first() -> None:
     kafka = KafkaBench(partitions=2, hop_ms=5)
     group = static(kafka, 1, enable_auto_commit=False, **SESSION)

@@ -41,7 +41,6 @@ class Group(GroupOffsets):
         self._rounds = 0
         self.assignment: Assignment = {}
         """What the leader has made of it: by member, (topic, number) of each partition."""
-        self._silent: dict[str, object] = {}
 
     # --- the beginning ----------------------------------------------------------------------------------------
 
@@ -58,7 +57,7 @@ class Group(GroupOffsets):
         member.to_broker.send(Call(self._on_join, member), CALL)
 
     def _on_join(self, member: Member) -> None:
-        self._silent.pop(member.name, None)
+        self.heard_of(member.name)
         before = self._of_instance(member)
         if before is not None:
             self._take_place(before, member)
@@ -121,16 +120,6 @@ class Group(GroupOffsets):
             member.to_broker.send(Call(self.remove, member), CALL)
         else:
             self.lose(member)
-
-    def lose(self, member: Member) -> None:
-        """A member fell silent: the coordinator waits session.timeout.ms from its last heartbeat."""
-        token = self._silent[member.name] = object()
-
-        def over() -> None:
-            if self._silent.pop(member.name, None) is token:
-                self.remove(member)
-
-        self.clock.at(member.last_heartbeat_ns() + member.session_ns, over)
 
     def remove(self, member: Member) -> None:
         """A member is no longer part of the group."""

@@ -47,6 +47,7 @@ class GroupOffsets(ABC):
         self.topics = {topic.name: topic for topic in topics}
         self.options = options
         self.members: dict[str, Member] = {}
+        self._silent: dict[str, object] = {}
         self.owners: dict[Partition, str] = {}
         self.committed: dict[Partition, int] = {}
         self.start: dict[Partition, int] = {}
@@ -165,6 +166,27 @@ class GroupOffsets(ABC):
                         f"{skipped + ahead} overtaken + {passed} passed + {owed} owed = "
                         f"{start + skipped + ahead + passed + owed}")
         return ""
+
+    # --- members that fell silent -----------------------------------------------------------------------------
+
+    @abstractmethod
+    def remove(self, member: Member) -> None:
+        """A member is no longer part of the group."""
+
+    def lose(self, member: Member) -> None:
+        """A member fell silent: the coordinator waits for the session timeout from its last heartbeat."""
+        watch = self._silent[member.name] = object()
+
+        def over() -> None:
+            if self._silent.get(member.name) is watch:
+                self.heard_of(member.name)
+                self.remove(member)
+
+        self.clock.at(member.last_heartbeat_ns() + member.session_ns, over)
+
+    def heard_of(self, name: str) -> None:
+        """A member is there again, or has gone for good: nobody waits for it any more."""
+        self._silent.pop(name, None)
 
     # --- who reads what ---------------------------------------------------------------------------------------
 

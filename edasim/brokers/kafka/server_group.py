@@ -34,7 +34,6 @@ class ServerGroup(GroupOffsets):
         self.strategy: str = options["group.remote.assignor"] or broker["group.consumer.assignors"][0]
         self.reconciliation = Reconciliation(self._divide)
         self._expected: set[str] = set()
-        self._silent: dict[str, object] = {}
         self._away: set[str] = set()
         """The static members that said that they would be back."""
 
@@ -77,13 +76,13 @@ class ServerGroup(GroupOffsets):
             # UNRELEASED_INSTANCE_ID: whoever starts it will start it again, until the name is free.
             self.clock.at(self.clock.now_ns + self.heartbeat_ns, lambda: self.join(member) if member.alive else None)
             return
-        self._silent.pop(member.name, None)
+        self.heard_of(member.name)
         self._reset_offsets(at_start=False)
         self.members[member.name] = member
         if before is None:
             reconciliation.join(member.name, member.instance, self.subscription(member))
         else:
-            self._silent.pop(before.name, None)
+            self.heard_of(before.name)
             self._away.discard(before.name)
             if before.name != member.name:
                 del self.members[before.name]
@@ -102,17 +101,6 @@ class ServerGroup(GroupOffsets):
         else:
             self._away.add(member.name)
             self.lose(member)
-
-    def lose(self, member: Member) -> None:
-        """A member fell silent: the coordinator waits for the session timeout from its last heartbeat."""
-        token = self._silent[member.name] = object()
-
-        def over() -> None:
-            if self._silent.get(member.name) is token:
-                del self._silent[member.name]
-                self.remove(member)
-
-        self.clock.at(member.last_heartbeat_ns() + member.session_ns, over)
 
     def remove(self, member: Member) -> None:
         """A member is no longer part of the group; what it had is free."""

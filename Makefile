@@ -6,7 +6,7 @@ NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo lab handout test check bench browser conform fuzz screenshots validate audit mutants
+.PHONY: help demo lab handout test check bench notebooks conform fuzz screenshots validate audit mutants
 
 help: ## List these jobs.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -21,10 +21,10 @@ handout: .venv/.ready-to-run ## Write the students' copies of the notebooks, wit
 	@$(RUN) -m edasim.handout out/handout
 
 test: .venv/.ready-to-work ## Run all tests on two cores.
-	@$(RUN) -m pytest -n 2 --dist loadgroup -m "not browser and not live_kafka"
+	@$(RUN) -m pytest -n 2 --dist loadgroup -m "not notebooks and not live_kafka"
 
-browser: .venv/.ready-to-work ## Run what needs a browser: each notebook in a real JupyterLab, the app and the report in Chromium.
-	@$(RUN) -m pytest -n 2 --dist loadscope -m browser
+notebooks: .venv/.ready-to-work ## Run each notebook, by itself and in a real JupyterLab, the app and the report, and see that their texts are true.
+	@$(RUN) -m pytest -n 2 --dist loadgroup -m notebooks
 
 conform: .venv/.ready-to-work ## Start three real Kafka brokers and see that they do what was recorded (Java 17, Maven; 5 minutes).
 	@$(RUN) -m pytest -m live_kafka

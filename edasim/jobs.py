@@ -33,7 +33,7 @@ def test(arguments: Sequence[str] = ()) -> int:
         return _refuse("An installed edasim comes without its tests: run them in a clone of its repository.")
     if find_spec("pytest") is None or find_spec("xdist") is None:
         return _refuse('The tests need the extra `dev`: pip install -e ".[dev,lab]" -c constraints.txt')
-    spread = ["-n", str(TEST_PROCESSES), "--dist", "loadgroup", "-m", "not browser and not live_kafka"]
+    spread = ["-n", str(TEST_PROCESSES), "--dist", "loadgroup", "-m", "not notebooks and not live_kafka"]
     command = [sys.executable, "-m", "pytest", *spread, *arguments]
     return subprocess.run(command, cwd=root, check=False).returncode
 

@@ -49,7 +49,7 @@ def close_cleanly(page: Any) -> None:
     page.close(run_before_unload=False)
 
 
-@pytest.mark.browser
+@pytest.mark.notebooks
 @pytest.mark.parametrize("name", [name for name in NOTEBOOKS if not name.startswith("00")])
 def test_a_notebook_runs_in_a_real_jupyterlab_and_its_slider_moves_the_picture(
     jupyter: str, chromium: Browser, name: str
@@ -109,7 +109,7 @@ def test_the_first_minute(jupyter: str, chromium: Browser) -> None:
     close_cleanly(page)
 
 
-@pytest.mark.browser
+@pytest.mark.notebooks
 def test_voila_shows_the_controls_without_any_code(chromium: Browser, tmp_path: Path) -> None:
     shutil.copyfile("scenarios/payment-outage.yml", tmp_path / "scenario.yml")
     page_file = tmp_path / "edasim.ipynb"
@@ -128,7 +128,7 @@ def test_voila_shows_the_controls_without_any_code(chromium: Browser, tmp_path: 
         close_cleanly(page)
 
 
-@pytest.mark.browser
+@pytest.mark.notebooks
 def test_the_band_of_a_fault_can_be_stretched(chromium: Browser, tmp_path: Path) -> None:
     shutil.copyfile("scenarios/payment-outage.yml", tmp_path / "scenario.yml")
     page_file = tmp_path / "edasim.ipynb"

@@ -24,6 +24,7 @@ pytest.importorskip("ipywidgets", reason="the notebooks need the extra edasim[la
 
 from edasim.lab.counting import history_of, mails
 
+pytestmark = pytest.mark.notebooks
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 SEED = 7
 

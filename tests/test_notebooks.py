@@ -156,7 +156,7 @@ def shown_by(cell: Any) -> str:
 
 @needs_jupyter
 @pytest.mark.parametrize("file", [
-    pytest.param(file, id=file.stem, marks=[] if file.stem.startswith("00") else [pytest.mark.browser])
+    pytest.param(file, id=file.stem, marks=[] if file.stem.startswith("00") else [pytest.mark.notebooks])
     for file in NOTEBOOKS
 ])
 @pytest.mark.usefixtures("kernel_finds_edasim")

@@ -19,7 +19,7 @@ pytestmark = [
 _SCRIPT = "<script>document.title = 'a script ran'</script><img src='http://127.0.0.1:9/x.png'>"
 
 
-@pytest.mark.browser
+@pytest.mark.notebooks
 def test_a_report_opens_without_a_network_and_runs_no_script(tmp_path: Path) -> None:
     text = report_text(compare(load(SMALL), ["monolith", "kafka"], replications=2, seed=7))
     (tmp_path / "report.html").write_text(text, encoding="utf-8")

@@ -310,8 +310,7 @@ class Poller(ABC):
         self.clock.arm_timer(self._committer, self._commit_due, max(0, self._next_auto_commit_ns - self.clock.now_ns))
 
     def _auto_commit_due(self, _: Signal) -> None:
-        # A consumer that waits in poll commits on time; one that works commits at its next poll.
-        # One that is at work commits at its next poll, if the interval is over then.
+        # A consumer that waits in poll commits on time; one at work at its next poll, if the interval is over then.
         if self.alive and self.clock.now_ns < self._next_auto_commit_ns:
             self._arm_commit()
         elif self.alive and self.polling:
